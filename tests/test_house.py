@@ -1,0 +1,227 @@
+"""Holds the package to its plan: who imports whom, what an import loads, what is public, how long files are.
+
+A layer is a module of the package or one of its subpackages.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import io
+import subprocess
+import sys
+import tokenize
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = "tinygrad_sm"
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
+
+# layer: the layers that it builds on; it may import those, and what lies under them
+BUILDS_ON = {
+    "errors": set(),
+    "primitive": {"errors"},
+    "rules": {"primitive"},
+    "softmax": {"primitive", "rules", "errors"},
+    "ops": {"rules", "softmax", "primitive"},
+    "tensor": {"ops", "rules", "primitive", "errors"},
+    "transforms": {"tensor"},
+    "check": {"transforms"},
+    "program": {"tensor"},
+    "show": {"program"},
+    "nn": {"tensor", "softmax"},
+    "optim": {"tensor"},
+    "data": {"errors"},
+    "train": {"nn", "optim", "data", "program"},
+    "__init__": {"check", "show", "train"},
+    "cli": {"__init__"},
+    "__main__": {"cli"},
+}
+# layer: what it may import inside a function besides, at the moment when somebody asks for a picture
+FINDS_WHEN_ASKED = {"program": {"show"}, "tensor": {"program", "show"}}
+
+ENGINE = {"errors", "primitive", "rules", "softmax", "ops", "tensor"}
+CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE = 250, 1000
+WIDTH, WIDTH_OF_RULES = 110, 120
+
+
+class Import(NamedTuple):
+    module: str  # dotted and absolute; of the package's modules, the longest name that is a module
+    line: int
+    lazy: bool  # inside a function
+
+
+def dotted(file: Path) -> str:
+    """The module's name: tinygrad_sm/rules/__init__.py is tinygrad_sm.rules."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {dotted(file): file for file in FILES}
+
+
+def layer(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def under(name: str) -> set[str]:
+    """The layers that a layer may import: those it builds on, and theirs."""
+    below: set[str] = BUILDS_ON.get(name, set())
+    return below.union(*map(under, below))
+
+
+def statements(tree: ast.AST, lazy: bool = False) -> Iterator[tuple[ast.stmt, bool]]:
+    """The import statements that run, each with whether it stands inside a function."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, lazy
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue  # for readers and type checkers, never run
+        else:
+            yield from statements(node, lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def imports(module: str, file: Path) -> Iterator[Import]:
+    """What a module imports."""
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node, lazy in statements(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name, node.lineno, lazy) for alias in node.names)
+            continue
+        assert isinstance(node, ast.ImportFrom)
+        source = node.module or ""
+        if node.level:
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+            source = ".".join([*parents, source]).rstrip(".")
+        for alias in node.names:
+            inner = f"{source}.{alias.name}"
+            yield Import(inner if inner in MODULES else source, node.lineno, lazy)
+
+
+IMPORTS = [(module, found) for module, file in MODULES.items() for found in imports(module, file)]
+INSIDE = [(module, found) for module, found in IMPORTS if found.module.split(".")[0] == PACKAGE]
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {layer(module) for module in MODULES} <= BUILDS_ON.keys()
+
+
+def test_imports_follow_the_layers() -> None:
+    wrong = []
+    for module, found in INSIDE:
+        here, there = layer(module), layer(found.module)
+        allowed = {here} | under(here) | (FINDS_WHEN_ASKED.get(here, set()) if found.lazy else set())
+        if there not in allowed:
+            wrong.append(f"{MODULES[module]}:{found.line}: {here} imports {there}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_modules_have_no_import_circles() -> None:
+    graph: dict[str, set[str]] = {module: set() for module in MODULES}
+    for module, found in INSIDE:
+        if not found.lazy and found.module != module:
+            graph[module].add(found.module)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+def test_modules_are_imported_by_statements() -> None:
+    """importlib hides imports from this file: it is for layers that find a renderer, and for public names."""
+    hidden = {module for module, found in IMPORTS if found.module.split(".")[0] == "importlib"}
+    assert {layer(module) for module in hidden} <= FINDS_WHEN_ASKED.keys() | {"__init__"}
+
+
+def test_only_numpy_and_the_standard_library_load_at_import() -> None:
+    allowed = {PACKAGE, "numpy", *sys.stdlib_module_names}
+    heavy = [
+        f"{MODULES[module]}:{found.line}: {found.module}"
+        for module, found in IMPORTS
+        if not found.lazy and found.module.split(".")[0] not in allowed
+    ]
+    assert not heavy, "\n".join(heavy)
+
+
+def test_importing_the_package_leaves_the_heavy_ones_out() -> None:
+    command = [sys.executable, "-c", f"import sys, {PACKAGE}; print(*sys.modules)"]
+    loaded = set(subprocess.check_output(command, cwd=ROOT, text=True).split())
+    assert {PACKAGE, "numpy"} <= loaded
+    assert not {"graphviz", "tqdm", "matplotlib", "scipy"} & loaded
+
+
+def test_public_names_are_sorted_complete_and_there() -> None:
+    package = importlib.import_module(PACKAGE)
+    names = list(package.__all__)
+    assert names == sorted(set(names))
+    for name in names:
+        getattr(package, name)
+    public = {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_") and name != "annotations" and not isinstance(value, ModuleType)
+    }
+    assert public <= set(names)
+
+
+LAYOUT = {
+    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE,
+    tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER,
+}
+
+
+def code_lines(source: str) -> int:
+    """How many lines hold code: not blank, not only a comment, not part of a docstring."""
+    tree = ast.parse(source)
+    expressions = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    texts = [node for node in expressions if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    docstrings = {line for node in texts for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    code = {line for t in tokens if t.type not in LAYOUT for line in range(t.start[0], t.end[0] + 1)}
+    return len(code - docstrings)
+
+
+LENGTH = {module: code_lines(file.read_text(encoding="utf-8")) for module, file in MODULES.items()}
+
+
+def test_code_lines_are_counted() -> None:
+    source = '''
+"""Two
+lines."""
+
+x = 1  # and a comment
+# a comment
+y = """a
+b"""
+
+def f():
+    "A docstring."
+    return (1,
+
+            2)
+'''
+    assert code_lines(source) == 6
+
+
+def test_files_fit_on_a_few_screens() -> None:
+    assert not {module: length for module, length in LENGTH.items() if length > CODE_LINES_OF_A_FILE}
+
+
+def test_the_engine_stays_small() -> None:
+    lengths = {module: length for module, length in LENGTH.items() if layer(module) in ENGINE}
+    assert sum(lengths.values()) <= CODE_LINES_OF_THE_ENGINE, lengths
+
+
+def test_lines_fit_the_page() -> None:
+    wide = []
+    for module, file in MODULES.items():
+        width = WIDTH_OF_RULES if layer(module) == "rules" else WIDTH
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if len(line) > width:
+                wide.append(f"{file}:{number}: {len(line)} characters, {width} fit")
+    assert not wide, "\n".join(wide)
