@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import io
+import re
 import subprocess
 import sys
 import tokenize
@@ -89,7 +90,7 @@ def statements(tree: ast.AST, lazy: bool = False) -> Iterator[tuple[ast.stmt, bo
 def imports(module: str, file: Path) -> Iterator[Import]:
     """What a module imports."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node, lazy in statements(ast.parse(file.read_text(encoding="utf-8"))):
+    for node, lazy in statements(ast.parse(file.read_text(encoding="utf-8"), file)):
         if isinstance(node, ast.Import):
             yield from (Import(alias.name, node.lineno, lazy) for alias in node.names)
             continue
@@ -133,9 +134,13 @@ def test_modules_have_no_import_circles() -> None:
 
 
 def test_modules_are_imported_by_statements() -> None:
-    """importlib hides imports from this file: it is for layers that find a renderer, and for public names."""
-    hidden = {module for module, found in IMPORTS if found.module.split(".")[0] == "importlib"}
-    assert {layer(module) for module in hidden} <= FINDS_WHEN_ASKED.keys() | {"__init__"}
+    """import_module hides imports from this file: only who finds a renderer or a public name may use it."""
+    hidden = {
+        layer(module)
+        for module, file in MODULES.items()
+        if {"import_module", "__import__"} & set(re.findall(r"\w+", file.read_text(encoding="utf-8")))
+    }
+    assert hidden <= FINDS_WHEN_ASKED.keys() | {"__init__"}
 
 
 def test_only_numpy_and_the_standard_library_load_at_import() -> None:
