@@ -1,0 +1,185 @@
+"""The graph behind a tensor, and the one walk back through it.
+
+A Tensor points to the Node that made it, a Node to its inputs, and nothing points forward: there are no cycles, and a loss
+that is dropped frees its graph at once. Every tensor has a number that grows with time, so the numbers are a topological
+order of every graph: the backward pass takes the youngest tensor that waits, asks its rules, and goes on to the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import GradientError
+from .primitive import PRIMITIVES, Fused, Primitive, Rule, sum_to
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+__all__ = ["Node", "no_grad", "scope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """What holds for the current thread or context: is the graph recorded, and under which names."""
+
+    recording: bool = True
+    scope: tuple[str, ...] = ()
+
+
+mode: ContextVar[Mode] = ContextVar("tinygrad_sm", default=Mode())
+now = itertools.count(1).__next__
+
+
+@contextmanager
+def within(**changes: Any) -> Iterator[None]:
+    token = mode.set(replace(mode.get(), **changes))
+    try:
+        yield
+    finally:
+        mode.reset(token)
+
+
+def no_grad() -> Any:
+    """Within it (or in a function that it decorates) nothing is recorded; it holds for the current thread only.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+    return within(recording=False)
+
+
+def scope(name: str) -> Any:
+    """What is computed within it stands under this name in graphs; scopes nest.
+
+    >>> x = Tensor(3.0, requires_grad=True)
+    >>> with scope("square"):
+    ...     y = x * x
+    >>> y.node.scope
+    ('square',)
+    """
+    return within(scope=(*mode.get().scope, str(name)))
+
+
+class Node:
+    """How a tensor was made.
+
+    primitive, attrs   which op, with which attributes
+    inputs             what it was applied to: Tensors, or plain arrays and numbers
+    values             their arrays at that moment (for a fused op after what it saved): what its rules read
+    edges              for each input that requires grad: its rule and the Tensor
+    scope              the names of the scopes around it
+    """
+
+    __slots__ = ("__weakref__", "attrs", "edges", "inputs", "primitive", "scope", "values")
+    primitive: Primitive
+    attrs: dict[str, Any]
+    inputs: Sequence[Any]
+    values: Sequence[Any]
+    edges: Sequence[tuple[Rule, Tensor]]
+    scope: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Node {self.primitive.name}>"
+
+
+class Step(NamedTuple):
+    """One edge of the backward pass: what `tensor` sends back to `input`, one of its inputs."""
+
+    tensor: Tensor
+    input: Tensor
+    incoming: Any  # dL/dtensor
+    contribution: Any  # what the rule makes of it
+    accumulated: Any  # the sum of what `input` has got so far
+
+
+def order(root: Tensor, since: int = 0) -> list[Tensor]:
+    """Every computed tensor that root was computed from, each after all that used it: the one order of everything.
+
+    Tensors with a number below `since` are left out.
+    """
+    found: dict[int, Tensor] = {}
+    stack = [root] if root.node is not None else []
+    while stack:
+        t = stack.pop()
+        if t._number not in found:
+            found[t._number] = t
+            stack += [x for _, x in t.node.edges if x.node is not None and x._number >= since]  # type: ignore[union-attr]
+    return [found[number] for number in sorted(found, reverse=True)]
+
+
+def walk(
+    root: Tensor, seed: Any, create_graph: bool = False, stop: Collection[int] = (), steps: list[Step] | None = None
+) -> dict[Tensor, Any]:
+    """The backward pass: dL/dleaf of every leaf under root (L), given dL/droot.
+
+    Computed on ndarrays; on Tensors, and so recorded, if create_graph. Tensors whose number is in `stop` count as leaves.
+    Each edge is noted in `steps`, if given.
+    """
+    since = min(stop, default=0)
+    totals = {root._number: seed}
+    leaves = []
+    for t in order(root, since):
+        number = t._number
+        if number in stop:
+            continue
+        node: Node = t.node  # type: ignore[assignment]
+        g, attrs = totals.pop(number), node.attrs
+        y, values = (t, node.inputs) if create_graph else (t._data, node.values)
+        for rule, x in node.edges if not create_graph else recorded_edges(node):
+            n = x._number
+            if n >= number:
+                raise GradientError(
+                    f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call "
+                    f"backward() before the update, or compute the loss anew"
+                )
+            if n < since:
+                continue
+            part = rule(g, y, *values, **attrs)
+            if part.shape != x._data.shape:
+                part = fit(part, x, node)
+            if n in totals:
+                total = totals[n] + part
+            else:
+                total = part
+                if x.node is None or n in stop:
+                    leaves.append(x)
+                    if not create_graph and (part is g or part.base is not None):
+                        total = part.copy()  # a leaf's gradient shares no memory
+            totals[n] = total
+            if steps is not None:
+                steps.append(Step(t, x, g, part, total))
+    return {x: totals[x._number] for x in leaves}
+
+
+def recorded_edges(node: Node) -> Iterable[tuple[Rule, Tensor]]:
+    """The edges of a node for a pass on Tensors, where a fused op is its definition."""
+    if not isinstance(node.primitive, Fused):
+        return node.edges
+    rules = node.primitive.rules
+    return [(partial(through, node.primitive.definition, rules.index(rule)), x) for rule, x in node.edges]
+
+
+def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attrs: Any) -> Any:
+    """The rule of a fused op's input i on Tensors: the backward pass through its definition."""
+    x = PRIMITIVES["identity"](inputs[i])
+    y = definition(*inputs[:i], x, *inputs[i + 1 :], **attrs)
+    return walk(y, g, True, stop=(x._number,))[x]
+
+
+def fit(part: Any, x: Tensor, node: Node) -> Any:
+    """What an input that was broadcast gets: the sum over the axes along which it was."""
+    try:
+        return sum_to(part, x.shape)
+    except ValueError:
+        raise GradientError(
+            f"backward: a rule of {node.primitive.name} gave shape {part.shape} for an input of shape {x.shape}"
+        ) from None

@@ -1,0 +1,280 @@
+"""What a primitive is: a NumPy function, its formula, and one vector-Jacobian product (a rule) per input.
+
+    primitive(np.exp, r"e^{x}", lambda g, y, x: g * y)
+
+A rule is called as ``rule(g, y, *inputs, **attributes)`` and returns the input's share of dL/dinput. It is plain NumPy: on
+ndarrays it runs at NumPy's speed; on Tensors it is itself recorded, and can be differentiated again. Its signature declares
+the primitive's: after g and y come the inputs (arrays, positional), then the attributes (keywords with a default); the rule
+of a variadic primitive, ``lambda g, y, i, *arrays: ...``, serves every input i. A rule that is None says that there is no
+derivative. Undoing a broadcast is not a rule's business: `sum_to` does it, once, for all.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import textwrap
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from .errors import UnsupportedError
+
+__all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "composition", "fused",
+           "primitive", "rule_source", "sum_to"]  # fmt: skip
+
+Rule = Callable[..., Any]
+
+PRIMITIVES: dict[str, Primitive] = {}  # every op by the name that graphs show
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # every public function that follows from the tables, by its name
+DISPATCH: dict[Any, Callable[..., Any]] = {}  # a NumPy function -> what answers for it when it is called on Tensors
+
+
+class Differentiable:
+    """What a primitive looks for among its inputs: an object that records the primitives applied to it."""
+
+    __slots__ = ()
+
+    def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        raise NotImplementedError
+
+
+class _Doc:
+    """The docstring of a class for the class, and `describe()` for each of its objects."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __get__(self, instance: Any, owner: type) -> str:
+        return self.text if instance is None else instance.describe()
+
+
+class Primitive:
+    __doc__ = _Doc("""An op with its derivative; call it on arrays and get arrays, on Tensors and get a Tensor.
+
+    name        what graphs and messages call it
+    function    what computes it on ndarrays
+    formula     its output in LaTeX, in the letters of the rules
+    rules       one vector-Jacobian product per input, or None where there is no derivative
+    inputs      the names of the array inputs; of a variadic primitive, the one name of all
+    attributes  the keywords that it takes, with their defaults
+    shapes      what shapes it takes and gives
+    """)  # type: ignore[assignment]
+
+    saves = 0  # how many arguments its rules take between y and the inputs
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        formula: str,
+        rules: tuple[Rule | None, ...],
+        shapes: str = "",
+        example: str = "",
+        doc: str = "",
+    ) -> None:
+        self.name = self.__name__ = name
+        self.function, self.formula, self.rules = function, formula, rules
+        self.shapes, self.example, self.doc = shapes, example, doc
+        declared = next((rule for rule in rules if rule), None)
+        parameters = list(inspect.signature(declared).parameters.values())[2 + self.saves :] if declared else []
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        parameters = [p for p in parameters[self.variadic :] if p.kind is not p.VAR_KEYWORD]
+        self.__signature__ = inspect.Signature(parameters)
+        self.inputs = tuple(p.name for p in parameters if p.default is p.empty)
+        self.attributes = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.differentiable = declared is not None
+        self._arity = len(self.inputs) if declared and not self.variadic else -1
+        self._keywords = self.attributes.keys()
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Any:
+        if len(inputs) != self._arity or not attrs.keys() <= self._keywords:
+            inputs, attrs = self._bind(inputs, attrs)
+        for x in inputs:
+            if isinstance(x, Differentiable):
+                return x._apply(self, inputs, attrs)
+        return self.function(*inputs, **attrs)
+
+    def rules_for(self, inputs: Sequence[Any]) -> Sequence[Rule | None]:
+        """One rule for each input, called alike for every kind of primitive."""
+        if not self.variadic:
+            return self.rules
+        return [partial(_at, self.rules[0], i) for i in range(len(inputs))]
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Sort a call, written in any way that NumPy allows, into array inputs and keyword attributes."""
+        if not self.differentiable:  # no derivative, nothing to keep: whatever NumPy takes
+            return args, kwargs
+        if not self.variadic:
+            signature = self.__signature__
+            if getattr(self.function, "__module__", "").startswith("numpy") and not isinstance(self.function, np.ufunc):
+                signature = inspect.signature(self.function)
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise UnsupportedError(f"{self.name}: {error}; it is called as {self.name}{self.__signature__}") from None
+            left_out = [name for name, value in given.items() if value is signature.parameters[name].default]
+            names = list(signature.parameters)[: self._arity]
+            args = tuple(given[name] for name in names)
+            kwargs = {name: value for name, value in given.items() if name not in (*names, *left_out)}
+        for name in kwargs.keys() - self._keywords:
+            raise UnsupportedError(
+                f"{self.name}: {name}= is not differentiable here, it takes {', '.join(self.attributes) or 'no keywords'}; "
+                f"leave {name}= out, or call NumPy on t.numpy() where no gradient is needed"
+            )
+        return args, kwargs
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A primitive that stands in a class is a method of it, as a function would be."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}{self.__signature__}>"
+
+    def __str__(self) -> str:
+        return self.describe()
+
+    def describe(self) -> str:
+        """The formula, the rules as they stand in the table, the shapes and an example."""
+        lines = [self.doc, ""] if self.doc else []
+        lines += [f"{self.name}{self.__signature__}: {self.formula}", ""]
+        names = self.inputs if not self.variadic else self.inputs * len(self.rules)
+        lines += [f"dL/d{name} = {rule_source(rule)}" for name, rule in zip(names, self.rules, strict=False)]
+        if self.shapes:
+            lines.append(f"shapes: {self.shapes}")
+        if self.example:
+            call, _, result = self.example.partition(" -> ")
+            lines += ["", f">>> {call}", result]
+        return "\n".join(lines)
+
+
+def _at(rule: Rule, i: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+    return rule(g, y, i, *inputs, **attrs)
+
+
+class Fused(Primitive):
+    __doc__ = _Doc("""An op of three parts, for what is faster or more exact in one piece.
+
+    kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
+    rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
+    definition  the same out of other primitives. It is what runs on Tensors (for derivatives of derivatives), where what
+                was saved would pass for a constant.
+    """)  # type: ignore[assignment]
+
+    saves = 1
+
+    def __init__(self, kernel: Callable[..., Any], definition: Callable[..., Any], **rest: Any) -> None:
+        super().__init__(function=self.value, **rest)
+        self.kernel, self.definition = kernel, definition
+
+    def value(self, *inputs: Any, **attrs: Any) -> Any:
+        """The kernel's output without what it saved."""
+        return self.kernel(*map(np.asarray, inputs), **attrs)[0]
+
+
+def primitive(
+    function: Callable[..., Any], formula: str, *rules: Rule | None, name: str = "", numpy: tuple[Any, ...] = (), **about: str
+) -> Primitive:
+    """Define an op: a function on ndarrays, its formula in LaTeX, and one rule per input.
+
+    name    what graphs and messages call it, by default the function's name
+    numpy   NumPy functions that it answers for on Tensors, besides `function` itself
+    about   shapes=, example= ("call -> result") and doc= for its documentation
+
+    >>> import tinygrad_sm as tg
+    >>> cube = tg.primitive(lambda x: x**3, r"x^3", lambda g, y, x: g * 3 * x**2, name="cube")
+    >>> x = tg.Tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    Tensor(12.)
+    """
+    op = Primitive(name or function.__name__, function, formula, rules, **about)
+    DISPATCH.update(dict.fromkeys((function, *numpy), op))
+    PRIMITIVES[op.name] = FUNCTIONS[op.name] = op
+    return op
+
+
+def fused(
+    name: str,
+    formula: str,
+    *,
+    kernel: Callable[..., Any],
+    definition: Callable[..., Any],
+    rules: tuple[Rule | None, ...],
+    public: str = "",
+    **about: str,
+) -> Fused:
+    """Define a fused op: a kernel that may save what its rules need, and its definition out of other primitives.
+
+    name    what graphs and messages call it
+    public  the name of the function, by default the same
+    about   shapes=, example= and doc= for its documentation
+    """
+    op = Fused(kernel, definition, name=name, formula=formula, rules=rules, **about)
+    PRIMITIVES[name] = FUNCTIONS[public or name] = op
+    op.__name__ = public or name
+    return op
+
+
+def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function that is made of primitives answer, on Tensors, for these NumPy functions."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        FUNCTIONS[function.__name__] = function
+        DISPATCH.update(dict.fromkeys(functions, function))
+        return function
+
+    return register
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Undo a broadcast: the sum of g over the axes along which `shape` was stretched to g's shape.
+
+    Raises a ValueError where `shape` does not broadcast to g's.
+
+    >>> import numpy as np
+    >>> sum_to(np.ones((4, 3)), (1, 3))
+    array([[4., 4., 4.]])
+    """
+    if type(g) is np.ndarray and g.shape[1:] == shape and len(shape) == 1:
+        return ones(g.shape[0], g.dtype).dot(g)  # over the rows of a batch: BLAS is five times as fast as sum
+    lead = g.ndim - len(shape)
+    axes = list(range(lead))
+    for axis, (n, m) in enumerate(zip(shape, g.shape[max(lead, 0) :], strict=lead >= 0), start=lead):
+        if n != m:
+            axes.append(axis)
+            lead = lead if n == 1 else -1
+    if lead < 0:
+        raise ValueError(f"{shape} does not broadcast to {g.shape}")
+    return g.sum(tuple(axes)).reshape(shape)
+
+
+@lru_cache(maxsize=64)
+def ones(n: int, dtype: Any) -> Any:
+    """A vector of n ones, made once: the product with it is the quickest sum over an axis of a small matrix."""
+    vector = np.ones(n, dtype)
+    vector.flags.writeable = False
+    return vector
+
+
+def rule_source(rule: Rule | None) -> str:
+    """A rule as it is written: the body of a lambda, or the text of a function.
+
+    >>> rule_source(lambda g, y, x: g * y)
+    'g * y'
+    """
+    if rule is None:
+        return "none"
+    code = rule.__code__
+    if code.co_name != "<lambda>":
+        return textwrap.dedent(inspect.getsource(rule)).strip()
+    spans = [(line, start, stop, end) for line, stop, start, end in code.co_positions() if end]
+    first, start = min((line, start) for line, start, _, _ in spans)
+    last, end = max((stop, end) for _, _, stop, end in spans)
+    lines = [linecache.getline(code.co_filename, n).rstrip("\n") for n in range(first, last + 1)]
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][start:]
+    return " ".join(line.strip() for line in lines)

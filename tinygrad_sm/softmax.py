@@ -1,0 +1,311 @@
+r"""Softmax and cross-entropy, by both roads: composed of exp, sum, divide and log, and fused into one op.
+
+The letters, of a row each: z logits, m = max z, e = exp(z - m), s = the sum of e without the largest entry, which is 1, so
+that a = softmax(z) = e / (1 + s); t targets; y output; g = dL/dy. N is the number of rows, K that of classes.
+
+    composed   a = exp(z) / sum exp(z),   C = -sum t ln a,   and the backward pass goes through log, divide, sum and exp
+    fused      one node, whose backward pass is a - t
+
+The fused arithmetic never subtracts what is nearly equal: the loss is ln(1 + s) - (z_t - m), and where t is 1 the gradient is
+minus the sum of the *other* a_j, not a_t - 1. A sample that is classified with near certainty still has a loss and a gradient
+that are right to the last digits, where 1 - a_t would round to 0.
+"""
+
+from math import isfinite
+
+import numpy as np
+
+from .errors import DataError, DtypeError, ShapeError
+from .primitive import PRIMITIVES, composition, fused, primitive
+from .rules.reductions import spread
+from .rules.shapes import stop_gradient
+
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def to_rows(z, axis):
+    """z with the class axis last and all others in one: (N, K)."""
+    if z.ndim == 2 and axis in (-1, 1):
+        return z
+    if not -z.ndim <= axis < z.ndim:
+        raise ShapeError(f"softmax: axis {axis} does not exist in logits of shape {z.shape}")
+    return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
+
+
+def from_rows(rows, z, axis):
+    """Rows in the shape of z again."""
+    if z.ndim == 2 and axis in (-1, 1):
+        return rows
+    moved = np.moveaxis(z, axis, -1).shape
+    return np.moveaxis(np.reshape(rows, moved), -1, axis)
+
+
+class Rows:
+    """The softmax of each row of z (N, K), kept as e and s."""
+
+    def __init__(self, z):
+        n, k = z.shape
+        if not k:
+            raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
+        self.z = np.ascontiguousarray(z, None if z.dtype.kind == "f" else np.float64)
+        self.start = np.arange(0, n * k, k)  # where each row begins in the flattened array
+        self.largest = self.start + self.z.argmax(1)
+        self.m = self.z.ravel()[self.largest]
+        if not isfinite(self.m.dot(self.m)):
+            self.take_limits()
+        self.e = self.z - self.m[:, None]
+        np.exp(self.e, out=self.e)
+        flat = self.e.ravel()
+        flat[self.largest] = 0
+        self.s = np.einsum("ij->i", self.e)
+        flat[self.largest] = 1
+
+    def take_limits(self):
+        """Where logits are +inf, all the probability is on them; where all are -inf there is none."""
+        for row in np.flatnonzero(self.m == -np.inf):
+            raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
+        sure, inf = (self.m == np.inf)[:, None], self.z.dtype.type(np.inf)
+        self.z = np.where(sure, np.where(self.z == inf, 0, -inf), self.z)
+        self.m = np.where(sure[:, 0], 0, self.m)
+
+    def a(self):
+        """The probabilities (N, K)."""
+        return self.e / (1 + self.s)[:, None]
+
+    def log_a(self):
+        """Their logarithms (N, K)."""
+        return (self.z - self.m[:, None]) - np.log1p(self.s)[:, None]
+
+    def minus_log_a(self, scale, weight):
+        """dC/dt of distributions t: -w ln a, each row times its scale."""
+        return -self.log_a() * scale[:, None] * (1 if weight is None else np.asarray(weight, self.z.dtype))
+
+    def others(self, at):
+        """The sum of e without one entry of each row, given by its place in the flattened array."""
+        return np.where(at == self.largest, self.s, 1 + (self.s - self.e.ravel()[at]))
+
+
+class ByIndex(Rows):
+    """Cross-entropy with one class index per row, times a factor c per row (its class weight; 0 if ignored)."""
+
+    def __init__(self, z, t, c):
+        super().__init__(z)
+        self.t, self.c = self.start + t, c
+        self.loss = np.log1p(self.s) - (self.z.ravel()[self.t] - self.m)
+        if c is not None:
+            self.loss = np.where(c == 0, 0, c * self.loss)
+
+    def a_minus_t(self, scale):
+        """c (a - t), each row times its scale."""
+        scale = scale / (1 + self.s) if self.c is None else scale * self.c / (1 + self.s)
+        d = self.e * scale[:, None]
+        d.ravel()[self.t] = -scale * self.others(self.t)
+        return d
+
+
+class ByDistribution(Rows):
+    """Cross-entropy with weights t (N, K) >= 0, whose rows sum to `total` (1 if they are distributions)."""
+
+    def __init__(self, z, t, total):
+        super().__init__(z)
+        self.t, self.total = np.ascontiguousarray(t, self.z.dtype), total
+        self.loss = -np.einsum("ij->i", np.multiply(self.t, self.log_a(), where=self.t != 0, out=np.zeros_like(self.e)))
+
+    def a_minus_t(self, scale):
+        """total a - t, each row times its scale."""
+        at = self.start + self.t.argmax(1)
+        t = self.t.ravel()[at]
+        d = self.e * (self.total / (1 + self.s))[:, None] - self.t
+        exact = (self.total - t) - self.total * self.others(at) / (1 + self.s)
+        d.ravel()[at] = np.where(2 * t > self.total, exact, d.ravel()[at])
+        return d * scale[:, None]
+
+
+# ---- targets ----
+
+
+def read_targets(z, t, label_smoothing, weight, ignore_index, axis):
+    """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None if all are)."""
+    k = z.shape[axis]
+    if not 0 <= label_smoothing <= 1:
+        raise DataError(f"softmax_cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing}")
+    if weight is not None and (np.shape(weight) != (k,) or not np.all(np.asarray(weight) >= 0)):
+        raise DataError(f"softmax_cross_entropy: weight must be {k} numbers >= 0, one per class; it is {weight}")
+    if t.shape == z.shape:
+        if ignore_index is not None:
+            raise DataError("softmax_cross_entropy: ignore_index goes with class indices; the targets are distributions")
+        t = to_rows(t, axis)
+        check_distributions(t)
+        return t, None
+    if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
+        raise ShapeError(
+            f"softmax_cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape} with their classes on axis "
+            f"{axis}; give class indices of that shape without the axis, or distributions of that shape"
+        )
+    if t.dtype.kind not in "iu":
+        raise DtypeError(f"softmax_cross_entropy: class indices must be integers, not {t.dtype}; use t.astype(int)")
+    t, kept = t.ravel(), None
+    if ignore_index is not None:
+        kept = t != ignore_index
+        t = np.where(kept, t, 0)
+    if t.size and np.maximum.reduce(t.astype(np.uint64)) >= k:  # a negative one becomes huge
+        row = int(np.argmax((t < 0) | (t >= k)))
+        raise DataError(
+            f"softmax_cross_entropy: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, or "
+            f"leave such rows out with ignore_index={t[row]}"
+        )
+    return t, kept
+
+
+def check_distributions(t):
+    """Raise a DataError unless every row is a distribution: nothing below 0, sum 1 up to the rounding of its dtype."""
+    tolerance = np.finfo(t.dtype).eps ** 0.75 * max(1, t.shape[1] ** 0.5) if t.dtype.kind == "f" else 0
+    good = (np.abs(t.sum(1) - 1) <= tolerance) & (t >= 0).all(1)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise DataError(
+            f"softmax_cross_entropy: the targets of row {row} are not a distribution: their sum is {t[row].sum():.9g}, the "
+            f"smallest {t[row].min():.9g}; divide each row by its sum, or give class indices"
+        )
+
+
+def factors(t, kept, weight, dtype):
+    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all are 1."""
+    if t.ndim == 2 or (kept is None and weight is None):
+        return None
+    w = 1 if weight is None else np.asarray(weight)[t]
+    return np.asarray(w if kept is None else np.where(kept, w, 0), dtype)
+
+
+def distributions(t, kept, k, label_smoothing, weight, dtype):
+    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a Tensor."""
+    if t.ndim == 1:
+        t = (t[:, None] == np.arange(k)).astype(dtype)
+    if label_smoothing:
+        t = (1 - label_smoothing) * t + label_smoothing / k
+    if weight is not None:
+        t = t * np.asarray(weight, dtype)
+    return t if kept is None else t * kept[:, None].astype(dtype)
+
+
+def divisor(t, c, reduction):
+    """What the sum of the rows' losses is divided by."""
+    if reduction not in REDUCTIONS:
+        raise DataError(f"softmax_cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+    if reduction != "mean":
+        return 1
+    total = len(t) if c is None else c.sum()
+    if not total:
+        why = "there are no rows" if not len(t) else "every row is left out by ignore_index, or its class has weight 0"
+        raise DataError(f"softmax_cross_entropy: a mean over nothing: {why}")
+    return total
+
+
+def reduced(loss, z, n, reduction, axis):
+    """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
+    if reduction == "none":
+        return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
+    return np.sum(loss) / n
+
+
+# ---- the ops ----
+
+
+def softmax(z, axis=-1):
+    """The probabilities."""
+    z = np.asarray(z)
+    return from_rows(Rows(to_rows(z, axis)).a(), z, axis)
+
+
+def log_softmax(z, axis=-1):
+    """Their logarithms, also where they are too small to be told from 0."""
+    z = np.asarray(z)
+    return from_rows(Rows(to_rows(z, axis)).log_a(), z, axis)
+
+
+
+def kernel(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1):
+    """The loss, and the softmax that its gradient needs."""
+    z, t = np.asarray(z), np.asarray(t)
+    rows = to_rows(z, axis)
+    t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
+    c = factors(t, kept, weight, rows.dtype)
+    n = divisor(t, c, reduction)
+    if t.ndim == 1 and not label_smoothing:
+        saved = ByIndex(rows, t, c)
+    else:
+        t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
+        saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1))
+    saved.n = n
+    return reduced(saved.loss, z, n, reduction, axis), saved
+
+
+def definition(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1):
+    """The same out of max, exp, sum, log and their like."""
+    rows, kept = to_rows(z, axis), None
+    if np.shape(t) == z.shape:
+        t = to_rows(t, axis)
+    else:
+        t = np.asarray(t).ravel()
+        kept = None if ignore_index is None else t != ignore_index
+        t = t if kept is None else np.where(kept, t, 0)
+    n = divisor(t, factors(t, kept, weight, rows.dtype), reduction)
+    t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
+    d = rows - stop_gradient(np.max(rows, 1, keepdims=True))
+    log_a = d - np.log(np.sum(np.exp(d), 1, keepdims=True))
+    return reduced(-np.sum(t * np.where(d == -np.inf, 0, log_a), 1), z, n, reduction, axis)
+
+
+# fmt: off
+softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \mathrm{softmax}(z)",
+    kernel=kernel,
+    definition=definition,
+    rules=(lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
+               from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),
+           lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
+               from_rows(saved.minus_log_a(g.ravel() / saved.n, weight) * (1 - label_smoothing), z, axis)),
+    public="softmax_cross_entropy",
+    shapes="logits (..., K, ...), classes on `axis`; targets are class indices without that axis, or distributions of its shape",
+    example="tg.softmax_cross_entropy([[2., 1., 0.1]], [0]) -> np.float64(0.4170300162778335)",
+    doc="""Cross-entropy of softmax(z) with targets, in one op whose backward pass is a - t.
+
+targets          class indices (integers) or distributions (rows that sum to 1)
+reduction        "mean" over the rows (divided by the sum of their class weights), "sum" or "none"
+label_smoothing  the part of each target that is spread evenly over all classes
+weight           a factor for each class
+ignore_index     a class index that marks rows to leave out
+
+Raises DataError for labels out of range, rows that are no distribution, a mean over nothing; ShapeError; DtypeError.
+Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".""")
+
+primitive(softmax, r"\frac{e^{z_j}}{\sum_k e^{z_k}}", lambda g, y, z, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)),
+    shapes="any; y sums to 1 along `axis`", example="tg.softmax([2., 1., 0.1]) -> array([0.65900114, 0.24243297, 0.09856589])")
+primitive(log_softmax, r"\ln \mathrm{softmax}(z)", lambda g, y, z, axis=-1: g - PRIMITIVES["softmax"](z, axis=axis) * np.sum(g, axis, keepdims=True),
+    shapes="any", example="tg.log_softmax([2., 1., 0.1]) -> array([-0.41703002, -1.41703002, -2.31703002])")
+# fmt: on
+
+
+# ---- the composed route ----
+
+
+@composition()
+def composed_softmax_cross_entropy(z, targets, shift=False):
+    """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative, as it is taught.
+
+    C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the logits' shape, and are
+    not asked to sum to 1. With shift=True the row's largest logit is subtracted first; without, exp overflows at logits above
+    709 (88 in float32) and C is NaN.
+
+    >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
+    np.float64(0.4170300162778335)
+    """
+    k = z.shape[-1]
+    if np.ndim(targets) < z.ndim:
+        targets, _ = read_targets(z, np.asarray(targets), 0, None, None, -1)
+        targets = np.reshape(distributions(targets, None, k, 0, None, z.dtype), z.shape)
+    if shift:
+        z = z - np.max(z, -1, keepdims=True)
+    e = np.exp(z)
+    a = e / np.sum(e, -1, keepdims=True)
+    return -np.sum(targets * np.log(a)) / (z.size // k)

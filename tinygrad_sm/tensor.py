@@ -1,0 +1,375 @@
+"""Tensors: arrays that remember how they were made, and behave towards Python and NumPy as arrays do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .backprop import Node, mode, now, walk, within
+from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
+from .primitive import DISPATCH, PRIMITIVES, Differentiable, Fused, Primitive
+
+__all__ = ["Tensor"]
+
+NDArray = np.ndarray[Any, np.dtype[Any]]
+_PLAIN = (np.ndarray, np.generic, float, int, type(None))  # what NumPy takes as it is; numbers keep their weak dtype
+_new = object.__new__
+
+
+class Tensor(ops.Methods, Differentiable):
+    """An array that can remember how it was made.
+
+    Tensor(data, requires_grad=False, name=None, dtype=None)
+
+    data            an array, a number or nested lists of numbers: real; copied in if requires_grad, else shared
+    requires_grad   whether backward() shall put dL/dtensor into .grad; integers become float64 then
+    name            what graphs call it
+
+    Raises DtypeError for complex, text or object data.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    Tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_requires_grad", "name", "node")
+    _data: NDArray
+    _grad: Tensor | None
+    _number: int  # when it was made, or, of a leaf, when its data was last set
+    _requires_grad: bool
+    name: str | None
+    node: Node | None
+
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+        self._data, self._requires_grad, self._grad, self.node, self._number = _array(data, dtype), False, None, None, now()
+        self.name = name
+        self.requires_grad = requires_grad
+
+    # ---- what it holds ----
+
+    @property
+    def data(self) -> NDArray:
+        """The array itself, not a copy. Setting it is allowed on leaves; a leaf that requires grad takes a copy."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if self.node is not None:
+            raise GradientError(f"{self.label} was computed: its data follows from its inputs; use .detach() for a copy")
+        array = _array(value)
+        if self._requires_grad:
+            if array.shape != self.shape:
+                raise ShapeError(f"{self.label} has shape {self.shape}, the new data {array.shape}; make a new Tensor")
+            array = np.array(array, self.dtype)
+        self._data = array
+        self._changed()
+
+    def _changed(self) -> None:
+        """Note that the data was replaced or updated: a graph that read the old data must not be walked back."""
+        self._number = now()
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward() finds dL/dtensor. It can be set on leaves; a leaf that requires grad owns its data."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if bool(value) == self._requires_grad:
+            return
+        if self.node is not None:
+            raise GradientError(f"{self.label} was computed, so it requires grad as its inputs do; use .detach()")
+        if value:
+            self._data = np.array(self._data, None if self._data.dtype.kind == "f" else np.float64)
+        self._requires_grad = bool(value)
+        self._changed()
+
+    @property
+    def grad(self) -> Tensor | None:
+        """dL/dtensor, of its shape and dtype; None until there is one."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            value = value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
+            if value.shape != self.shape:
+                raise ShapeError(f"the gradient of {self.label} must have its shape {self.shape}, not {value.shape}")
+        self._grad = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        return PRIMITIVES["transpose"](self)  # type: ignore[no-any-return]
+
+    def numpy(self) -> NDArray:
+        """A copy of the data as an ndarray, out of the graph."""
+        return self._data.copy()
+
+    def item(self) -> float:
+        """The one entry as a Python number."""
+        return self._data.item()  # type: ignore[no-any-return]
+
+    def detach(self) -> Tensor:
+        """A constant with the same data (shared), out of the graph."""
+        return _constant(self._data)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    @property
+    def label(self) -> str:
+        """How messages speak of this tensor."""
+        made = f"tensor made by {self.node.primitive.name}" if self.node else "tensor"
+        return f"{made} {self.name!r}" if self.name else f"{made} of shape {self.shape}"
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="Tensor(", threshold=100)
+        dtype = "" if self.dtype in (np.float64, np.int64, np.bool_) else f", dtype={self.dtype}"
+        grad = ", requires_grad=True" if self._requires_grad else ""
+        return f"Tensor({text}{dtype}{grad}{f', name={self.name!r}' if self.name else ''})"
+
+    # ---- Python's and NumPy's protocols ----
+
+    __hash__ = object.__hash__
+
+    def __neg__(self) -> Tensor:
+        return _apply(PRIMITIVES["negative"], (self,), {})
+
+    def __abs__(self) -> Tensor:
+        return _apply(PRIMITIVES["absolute"], (self,), {})
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self._data)))
+
+    def __getitem__(self, key: Any) -> Tensor:
+        return _apply(PRIMITIVES["getitem"], (self,), {"key": _plain(key)})
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self._requires_grad:
+            raise GradientError(
+                f"t[...] = v would change {self.label} under its graph; build a new tensor with "
+                f"np.where(mask, v, t), or, for a leaf, set t.data"
+            )
+        data = self._data.copy()  # a graph that used the old entries keeps them
+        data[_plain(key)] = _plain(value)
+        self.data = data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        if self._requires_grad:
+            raise UnsupportedError(
+                f"NumPy wants a plain array of {self.label}, which requires grad, and would lose its gradient; use "
+                f".numpy() or .detach() where none is needed, and tg.stack to join tensors"
+            )
+        return np.array(self._data, dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs and ufunc in DISPATCH:
+            return DISPATCH[ufunc](*inputs)
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        return _without_gradient(name, getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in DISPATCH:
+            return DISPATCH[function](*args, **kwargs)
+        return _without_gradient(function.__name__, function, args, kwargs)
+
+    def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
+        return _apply(primitive, inputs, {name: _plain(value) for name, value in attrs.items()} if attrs else attrs)
+
+    # ---- the backward pass ----
+
+    def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
+        """Add dL/dleaf to the .grad of every leaf that this tensor (L) was computed from.
+
+        gradient      dL/dself, of this tensor's shape; may be left out for a scalar, and is 1 then
+        create_graph  record the pass itself, so that the gradients can be differentiated
+
+        Raises GradientError where there is nothing to differentiate or data changed since, ShapeError for a gradient of
+        another shape. If anything is raised on the way, every .grad stays as it was.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> y = x**3
+        >>> y.backward()
+        >>> y.backward()  # gradients add up
+        >>> x.grad
+        Tensor(54.)
+        """
+        seed = self._seed(gradient, create_graph)
+        if self.node is None:
+            totals = {self: seed if create_graph else seed.copy()}
+        elif create_graph:
+            with within(recording=True):
+                totals = walk(self, seed, True)
+        else:
+            totals = walk(self, seed)
+        found = [leaf._added(total) for leaf, total in totals.items()]
+        for leaf, total in zip(totals, found, strict=True):
+            leaf._grad = total
+
+    def _added(self, total: Any) -> Tensor:
+        """The gradient found by a pass, in this leaf's dtype, with what it has already."""
+        if total.dtype != self.dtype:
+            total = total.astype(self.dtype)
+        if self._grad is not None:
+            total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
+        return total if isinstance(total, Tensor) else _constant(np.asarray(total))
+
+    def _seed(self, gradient: Any, create_graph: bool) -> Any:
+        if not self._requires_grad:
+            raise GradientError(
+                f"backward: {self.label} does not require grad: none of its inputs does, or it was computed under "
+                f"no_grad or detached; make a leaf with Tensor(..., requires_grad=True)"
+            )
+        if gradient is None:
+            if self.size != 1:
+                raise GradientError(
+                    f"backward: {self.label} has shape {self.shape}, not one entry; reduce it (.sum(), .mean()) or give "
+                    f"backward(gradient) of its shape"
+                )
+            seed = np.ones(self.shape, self.dtype)
+        else:
+            seed = _plain(gradient) if not (create_graph and isinstance(gradient, Tensor)) else gradient
+            if np.shape(seed) != self.shape:
+                raise ShapeError(f"backward: the gradient has shape {np.shape(seed)}, {self.label} has {self.shape}")
+            seed = seed if isinstance(seed, Tensor) else np.asarray(seed, self.dtype)
+        return seed if not create_graph or isinstance(seed, Tensor) else _constant(seed)
+
+
+def _array(data: Any, dtype: Any = None) -> NDArray:
+    """Data as an array of real numbers."""
+    if isinstance(data, Tensor) and data._requires_grad:
+        raise UnsupportedError(f"{data.label} requires grad: a new Tensor of it would lose that; use it, or .detach()")
+    try:
+        array = np.asarray(_plain(data), dtype)
+    except ValueError as error:
+        raise ShapeError(f"Tensor: the data is not an array of numbers ({error})") from None
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"Tensor: data of dtype {array.dtype}; only real numbers have derivatives here (float, int, bool)")
+    return array
+
+
+def _plain(value: Any) -> Any:
+    """Constant Tensors taken out of a value, an index or a list; one that requires grad is an error."""
+    if isinstance(value, Tensor):
+        return value.__array__()
+    if isinstance(value, (tuple, list)):
+        return type(value)([_plain(v) for v in value])
+    return value
+
+
+def _constant(array: NDArray) -> Tensor:
+    t: Tensor = _new(Tensor)
+    t._data, t._requires_grad, t._number = array, False, now()
+    t._grad = t.name = t.node = None
+    return t
+
+
+def _apply(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any]) -> Tensor:
+    """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
+    values, edges = [], []
+    for rule, x in zip(primitive.rules_for(inputs), inputs):
+        if isinstance(x, Tensor):
+            values.append(x._data)
+            if x._requires_grad and rule is not None:
+                edges.append((rule, x))
+        else:
+            values.append(x if isinstance(x, _PLAIN) else np.asarray(_plain(x)))
+    try:
+        if primitive.saves:
+            y, saved = primitive.kernel(*values, **attrs)
+            values.insert(0, saved)
+        else:
+            y = primitive.function(*values, **attrs)
+    except (ValueError, IndexError, TypeError) as error:
+        raise _misfit(error, primitive, values) from error
+    t: Tensor = _new(Tensor)
+    t._data = y if type(y) is np.ndarray else np.asarray(y)
+    t._number = now()
+    t._grad = t.name = t.node = None
+    t._requires_grad = False
+    if edges and (current := mode.get()).recording:
+        node = t.node = _new(Node)
+        node.primitive, node.inputs, node.attrs, node.values, node.edges = primitive, inputs, attrs, values, edges
+        node.scope = current.scope
+        t._requires_grad = True
+    return t
+
+
+def _misfit(error: Exception, primitive: Primitive, arrays: list[Any]) -> Exception:
+    """What NumPy raised, told with the op, the shapes and what the op needs."""
+    if isinstance(error, TinygradError):
+        return error
+    shapes = " and ".join(str(np.shape(x)) for x in arrays)
+    needs = f"; it needs: {primitive.shapes}" if primitive.shapes else ""
+    kind = ShapeError if isinstance(error, ValueError) else BoundsError if isinstance(error, IndexError) else DtypeError
+    return kind(f"{primitive.name}: shape {shapes} does not fit{needs} ({error})")
+
+
+def _without_gradient(name: str, function: Any, args: Any, kwargs: Any) -> Any:
+    """What has no rule runs on plain arrays, as long as no gradient would be lost."""
+    try:
+        args, kwargs = _plain(args), {key: _plain(value) for key, value in kwargs.items()}
+    except UnsupportedError:
+        raise UnsupportedError(
+            f"{name} has no derivative here, and one of its inputs requires grad; use what `tg` offers "
+            f"(docs/ops.md), define it with tg.primitive, or pass t.detach() where no gradient is needed"
+        ) from None
+    result = function(*args, **kwargs)
+    return _constant(result) if isinstance(result, np.ndarray) and result.dtype.kind in "fiub" else result
+
+
+def _operators(name: str, primitive: Primitive) -> None:
+    """Give Tensor an operator and, if it has one, the reflected operator, which call their primitive straight away."""
+
+    def operator(self: Tensor, other: Any) -> Any:
+        return _apply(primitive, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return _apply(primitive, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
+
+    setattr(Tensor, f"__{name}__", operator)
+    if name not in ("lt", "le", "gt", "ge", "eq", "ne"):
+        setattr(Tensor, f"__r{name}__", reflected)
+
+
+_OPERANDS = (Tensor, np.ndarray, np.generic, float, int, list, tuple)
+for _name, _function in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+                         "matmul": "matmul", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+                         "eq": "equal", "ne": "not_equal"}.items():  # fmt: skip
+    _operators(_name, PRIMITIVES[_function])
