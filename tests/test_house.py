@@ -27,18 +27,20 @@ FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 # layer: the layers that it builds on; it may import those, and what lies under them
 BUILDS_ON = {
     "errors": set(),
+    "random": set(),
     "primitive": {"errors"},
     "rules": {"primitive"},
     "softmax": {"primitive", "rules", "errors"},
     "ops": {"rules", "softmax", "primitive"},
-    "tensor": {"ops", "rules", "primitive", "errors"},
+    "backprop": {"primitive", "errors"},
+    "tensor": {"ops", "backprop"},
     "transforms": {"tensor"},
     "check": {"transforms"},
     "program": {"tensor"},
     "show": {"program"},
-    "nn": {"tensor", "softmax"},
+    "nn": {"tensor", "softmax", "random"},
     "optim": {"tensor"},
-    "data": {"errors"},
+    "data": {"errors", "random"},
     "train": {"nn", "optim", "data", "program"},
     "__init__": {"check", "show", "train"},
     "cli": {"__init__"},
@@ -47,7 +49,7 @@ BUILDS_ON = {
 # layer: what it may import inside a function besides, at the moment when somebody asks for a picture
 FINDS_WHEN_ASKED = {"program": {"show"}, "tensor": {"program", "show"}}
 
-ENGINE = {"errors", "primitive", "rules", "softmax", "ops", "tensor"}
+ENGINE = {"errors", "primitive", "rules", "softmax", "ops", "backprop", "tensor"}
 CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE = 250, 1000
 WIDTH, WIDTH_OF_RULES = 110, 120
 

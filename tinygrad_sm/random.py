@@ -1,0 +1,22 @@
+"""The package's random generator: whatever is random draws from it, or from the generator or seed given as rng=."""
+
+import numpy as np
+
+__all__ = ["generator", "manual_seed"]
+
+_package = np.random.default_rng()
+
+
+def manual_seed(seed: int) -> None:
+    """Start the package's random generator anew from a seed, so that what follows can be repeated.
+
+    >>> manual_seed(0)
+    >>> generator().integers(100)
+    np.int64(85)
+    """
+    _package.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
+def generator(rng: np.random.Generator | int | None = None) -> np.random.Generator:
+    """The generator that rng= stands for: itself, a new one from a seed, or the package's for None."""
+    return _package if rng is None else np.random.default_rng(rng)
