@@ -1,10 +1,15 @@
 """The package's random generator: whatever is random draws from it, or from the generator or seed given as rng=."""
 
+from functools import cache
+
 import numpy as np
 
 __all__ = ["generator", "manual_seed"]
 
-_package = np.random.default_rng()
+
+@cache
+def _package() -> np.random.Generator:
+    return np.random.default_rng()  # made when asked for: NumPy loads its random part only then
 
 
 def manual_seed(seed: int) -> None:
@@ -14,9 +19,9 @@ def manual_seed(seed: int) -> None:
     >>> generator().integers(100)
     np.int64(85)
     """
-    _package.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    _package().bit_generator.state = np.random.default_rng(seed).bit_generator.state
 
 
 def generator(rng: np.random.Generator | int | None = None) -> np.random.Generator:
     """The generator that rng= stands for: itself, a new one from a seed, or the package's for None."""
-    return _package if rng is None else np.random.default_rng(rng)
+    return _package() if rng is None else np.random.default_rng(rng)
