@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tinygrad_sm import data
-from tinygrad_sm.data.arguments import generator
+from tinygrad_sm.data.arguments import generator, quoted
 from tinygrad_sm.errors import DataError
+from tinygrad_sm.random import generator as package_generator
+from tinygrad_sm.random import manual_seed
 
 SEEDS = st.integers(0, 2**32)
 LABELS = hnp.arrays(np.int64, st.integers(2, 60), elements=st.integers(-3, 5))
@@ -58,13 +61,15 @@ def test_each_pass_has_a_new_order_that_the_seed_determines() -> None:
     assert not np.array_equal(flat(data.batches(np.arange(100), rng=8)), first)
 
 
-def test_a_generator_is_shared_and_none_is_random() -> None:
+def test_a_generator_is_shared_and_none_is_that_of_the_package() -> None:
     rng = np.random.default_rng(7)
     np.testing.assert_array_equal(
         flat(data.batches(np.arange(9), rng=rng)), np.random.default_rng(7).permutation(9)
     )
     assert rng.bit_generator.state != np.random.default_rng(7).bit_generator.state
     assert not np.array_equal(flat(data.batches(np.arange(1000))), flat(data.batches(np.arange(1000))))
+    manual_seed(7)
+    np.testing.assert_array_equal(flat(data.batches(np.arange(9))), np.random.default_rng(7).permutation(9))
 
 
 def test_batches_are_copies_in_the_asked_dtype() -> None:
@@ -79,7 +84,14 @@ def test_batches_are_copies_in_the_asked_dtype() -> None:
         batch += 1
     assert (x.sum(), y.sum(), single.sum()) == (8, 6, 8)
     assert next(iter(data.batches(x, dtype=None)))[0].dtype == np.float64
+    assert data.batches(single).arrays[0] is single  # no second copy of data that are right as they are
     assert next(iter(data.batches(single, dtype=np.float64)))[0].dtype == np.float64
+
+
+def test_batches_are_of_32_shuffled_rows_by_default() -> None:
+    first, *_, last = data.batches(np.arange(100), rng=0)
+    assert (len(first[0]), len(last[0])) == (32, 4)
+    assert sorted(first[0]) != list(range(32))
 
 
 def test_the_state_survives_json() -> None:
@@ -111,10 +123,22 @@ JSON = st.recursive(
 def test_any_other_state_is_refused_and_changes_nothing(state: object) -> None:
     batches = data.batches(np.arange(50), rng=1)
     before = batches.state_dict()
-    try:
+    with contextlib.suppress(DataError):
         batches.load_state_dict(state)
-    except DataError:
-        assert batches.state_dict() == before
+        return
+    assert batches.state_dict() == before
+
+
+@pytest.mark.parametrize(
+    "state",
+    [None, {}, {"bit_generator": "PCG64"}, np.random.Generator(np.random.MT19937(0)).bit_generator.state],
+)
+def test_a_foreign_state_is_refused(state: object) -> None:
+    batches = data.batches(np.arange(50), rng=1)
+    before = batches.state_dict()
+    with pytest.raises(DataError, match="not a state of a PCG64"):
+        batches.load_state_dict(state)
+    assert batches.state_dict() == before
 
 
 @pytest.mark.parametrize(
@@ -142,7 +166,15 @@ def test_generators_come_from_one_place() -> None:
     rng = np.random.default_rng(3)
     assert generator(rng) is rng
     assert generator(3).random() == generator(np.int32(3)).random() == rng.random()
-    assert generator(None).random() != generator(None).random()
+    assert generator(None) is package_generator()
+
+
+def test_messages_show_long_values_cut_short() -> None:
+    assert quoted("a" * 60) == repr("a" * 60)
+    assert quoted("a" * 61) == repr("a" * 60) + "..."
+    assert quoted(b"\n" * 61) == repr(b"\n" * 60) + "..."
+    assert quoted(list(range(9))) == "[0, 1, 2, 3, 4, 5, 6, 7, 8]"
+    assert quoted([0] * 100) == repr([0] * 100)[:200] + "..."
 
 
 # -- splits
@@ -338,6 +370,12 @@ def test_fit_never_gives_a_scale_that_cannot_be_divided_by(x: np.ndarray) -> Non
     assert np.all(standardizer.scale > 0)
     assert np.all(np.isfinite(standardizer.scale))
     assert np.all(np.isfinite(standardizer.transform(x)))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-30, 1e200])
+def test_the_square_of_a_deviation_may_be_beyond_the_dtype(size: float) -> None:
+    z = data.Standardizer().fit([[0.0], [2 * size]]).transform([[0.0], [size], [2 * size]])
+    np.testing.assert_allclose(z, [[-1], [0], [1]], rtol=1e-15)
 
 
 def test_integers_become_float32() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..errors import DataError
+from ..random import generator as package_generator
 
 __all__ = [
     "class_indices",
@@ -23,12 +24,10 @@ __all__ = [
 
 
 def generator(rng: np.random.Generator | int | None) -> np.random.Generator:
-    """The generator that `rng` stands for: itself, one seeded with an int, or for None any one."""
+    """The generator that `rng` stands for: itself, one seeded with an int, or for None the package's."""
     if isinstance(rng, np.random.Generator):
         return rng
-    if rng is None:
-        return np.random.default_rng()
-    return np.random.default_rng(whole_number("rng", rng, 0))
+    return package_generator(None if rng is None else whole_number("rng", rng, 0))
 
 
 def whole_number(name: str, value: Any, minimum: int) -> int:

@@ -23,7 +23,7 @@ class Batches:
     arrays      inputs (N, ...), labels (N,), ...: at least one, all with the same N > 0
     batch_size  rows in a batch; the last has what is left
     shuffle     False keeps the rows in their order
-    rng         a NumPy Generator (shared, not copied) or an int seed; None is a random one
+    rng         a NumPy Generator (shared, not copied) or an int seed; None is the package's
     drop_last   leave out a last batch that is smaller than the others
     dtype       of the float arrays in a batch (float32, as `nn` has its parameters), None to keep theirs;
                 arrays of integers are kept

@@ -26,7 +26,7 @@ def train_test_split(
     test_size  the share of the rows to test on, above 0 and below 1 (rounded up to whole rows);
                or an int, their number
     stratify   labels (N,): each class then has its share of the test rows, to within one row
-    rng        a NumPy Generator or an int seed; None is a random one
+    rng        a NumPy Generator or an int seed; None is the package's
 
     Raises DataError where lengths differ or a part would have no rows.
 
@@ -80,7 +80,7 @@ def stratified_folds(
 
     labels  (N,) integers or texts
     k       the number of folds, from 2 to N
-    rng     a NumPy Generator or an int seed; None is a random one
+    rng     a NumPy Generator or an int seed; None is the package's
 
     Raises DataError for labels of another shape or kind, and for k below 2 or above N.
 

@@ -23,7 +23,7 @@ def spirals(
     n        rows in all; inputs (n, 2) float32, labels (n,)
     classes  arms
     noise    standard deviation of the angle, in radians
-    rng      a NumPy Generator or an int seed; None is a random one
+    rng      a NumPy Generator or an int seed; None is the package's
 
     Raises DataError for fewer rows than classes, or a noise that is negative or not finite.
 
@@ -45,7 +45,7 @@ def moons(n: int = 300, noise: float = 0.1, rng: np.random.Generator | int | Non
 
     n      rows in all; inputs (n, 2) float32, labels (n,)
     noise  standard deviation of the normal noise on both coordinates
-    rng    a NumPy Generator or an int seed; None is a random one
+    rng    a NumPy Generator or an int seed; None is the package's
 
     Raises DataError for fewer than two rows, or a noise that is negative or not finite.
 
@@ -72,7 +72,7 @@ def blobs(
     n        rows in all; inputs (n, 2) float32, labels (n,)
     classes  clouds
     noise    standard deviation on both coordinates
-    rng      a NumPy Generator or an int seed; None is a random one
+    rng      a NumPy Generator or an int seed; None is the package's
 
     Raises DataError for fewer rows than classes, or a noise that is negative or not finite.
 
