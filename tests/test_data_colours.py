@@ -73,6 +73,7 @@ def test_the_table_has_the_published_counts() -> None:
     assert len(table) == 824
     assert table.classes == data.COLOUR_CLASSES == tuple(CLASSES)
     assert table.inputs.shape == (824, 3)
+    assert table.features == ("red", "green", "blue")
     assert table.inputs.dtype == np.float32
     assert table.labels.dtype == np.int64
     assert Counter(table.classes[i] for i in table.labels) == COUNTS
