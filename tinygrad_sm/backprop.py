@@ -106,13 +106,13 @@ def order(root: Tensor, since: int = 0) -> list[Tensor]:
 
     Tensors with a number below `since` are left out.
     """
-    found: dict[int, Tensor] = {}
-    stack = [root] if root.node is not None else []
-    while stack:
-        t = stack.pop()
-        if t._number not in found:
-            found[t._number] = t
-            stack += [x for _, x in t.node.edges if x.node is not None and x._number >= since]  # type: ignore[union-attr]
+    found = {} if root.node is None else {root._number: root}
+    reached = list(found.values())
+    for t in reached:  # which grows on the way
+        for _, x in t.node.edges:  # type: ignore[union-attr]
+            if x.node is not None and x._number not in found and x._number >= since:
+                found[x._number] = x
+                reached.append(x)
     return [found[number] for number in sorted(found, reverse=True)]
 
 

@@ -253,11 +253,11 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 @lru_cache(maxsize=64)
-def ones(n: int, dtype: Any) -> Any:
-    """A vector of n ones, made once: the product with it is the quickest sum over an axis of a small matrix."""
-    vector = np.ones(n, dtype)
-    vector.flags.writeable = False
-    return vector
+def ones(shape: Any, dtype: Any) -> Any:
+    """Ones, made once and read-only: the product with a vector of them is the quickest sum over an axis."""
+    array = np.ones(shape, dtype)
+    array.flags.writeable = False
+    return array
 
 
 def rule_source(rule: Rule | None) -> str:

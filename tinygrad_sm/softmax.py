@@ -11,12 +11,13 @@ minus the sum of the *other* a_j, not a_t - 1. A sample that is classified with 
 that are right to the last digits, where 1 - a_t would round to 0.
 """
 
+from functools import lru_cache
 from math import isfinite
 
 import numpy as np
 
 from .errors import DataError, DtypeError, ShapeError
-from .primitive import PRIMITIVES, composition, fused, primitive
+from .primitive import PRIMITIVES, composition, fused, ones, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 
@@ -41,85 +42,110 @@ def from_rows(rows, z, axis):
     return np.moveaxis(np.reshape(rows, moved), -1, axis)
 
 
+@lru_cache(maxsize=64)
+def row_starts(n, k):
+    """Where each row of an (n, k) array begins in the flattened array."""
+    return np.arange(0, n * k, k)
+
+
 class Rows:
-    """The softmax of each row of z (N, K), kept as e and s."""
+    """The softmax of each row of z (N, K), kept as e, s and total = 1 + s."""
+
+    __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z):
         n, k = z.shape
         if not k:
             raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
-        self.z = np.ascontiguousarray(z, None if z.dtype.kind == "f" else np.float64)
-        self.start = np.arange(0, n * k, k)  # where each row begins in the flattened array
-        self.largest = self.start + self.z.argmax(1)
-        self.m = self.z.ravel()[self.largest]
-        if not isfinite(self.m.dot(self.m)):
-            self.take_limits()
-        self.e = self.z - self.m[:, None]
-        np.exp(self.e, out=self.e)
-        flat = self.e.ravel()
-        flat[self.largest] = 0
-        self.s = np.einsum("ij->i", self.e)
-        flat[self.largest] = 1
-
-    def take_limits(self):
-        """Where logits are +inf, all the probability is on them; where all are -inf there is none."""
-        for row in np.flatnonzero(self.m == -np.inf):
-            raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
-        sure, inf = (self.m == np.inf)[:, None], self.z.dtype.type(np.inf)
-        self.z = np.where(sure, np.where(self.z == inf, 0, -inf), self.z)
-        self.m = np.where(sure[:, 0], 0, self.m)
+        if z.dtype.kind != "f" or not z.flags.c_contiguous:
+            z = np.ascontiguousarray(z, None if z.dtype.kind == "f" else np.float64)
+        self.start = row_starts(n, k)
+        largest = self.start + z.argmax(1)
+        m = z.ravel()[largest]
+        if not isfinite(m.dot(m)):
+            z, m = limits(z, m)
+        self.z, self.m = z, m
+        self.e = e = z - m[:, None]
+        np.exp(e, e)
+        flat = e.ravel()
+        flat[largest] = 0
+        self.s = s = e.dot(ones(k, z.dtype))
+        flat[largest] = 1
+        self.one = ones((), z.dtype)  # an array, which NumPy adds in half the time of a Python number
+        self.total = s + self.one
 
     def a(self):
         """The probabilities (N, K)."""
-        return self.e / (1 + self.s)[:, None]
+        return self.e / self.total[:, None]
 
     def log_a(self):
         """Their logarithms (N, K)."""
         return (self.z - self.m[:, None]) - np.log1p(self.s)[:, None]
 
-    def minus_log_a(self, scale, weight):
-        """dC/dt of distributions t: -w ln a, each row times its scale."""
-        return -self.log_a() * scale[:, None] * (1 if weight is None else np.asarray(weight, self.z.dtype))
+    def loss(self, t):
+        """-ln a of one entry of each row, given by its place in the flattened array."""
+        return np.log1p(self.s) - (self.z.ravel()[t] - self.m)
 
-    def others(self, at):
-        """The sum of e without one entry of each row, given by its place in the flattened array."""
-        return np.where(at == self.largest, self.s, 1 + (self.s - self.e.ravel()[at]))
+    def a_minus_one(self, t):
+        """total (a - 1) of one entry of each row: minus the sum of the other e. Nothing is lost, because that entry either
+        is 1, or is not the largest, which is 1."""
+        return (self.e.ravel()[t] - self.one) - self.s
 
 
-class ByIndex(Rows):
-    """Cross-entropy with one class index per row, times a factor c per row (its class weight; 0 if ignored)."""
+def limits(z, m):
+    """Logits and their maxima where there are infinite ones: all the probability is on those that are +inf."""
+    for row in np.flatnonzero(m == -np.inf):
+        raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
+    sure, inf = m == np.inf, z.dtype.type(np.inf)
+    return np.where(sure[:, None], np.where(z == inf, 0, -inf), z), np.where(sure, 0, m)
+
+
+class ByIndex:
+    """Cross-entropy with one class index t per row, times a factor c per row (1 if None): its class weight, 0 if left out."""
+
+    __slots__ = ("c", "loss", "n", "rows", "t")
 
     def __init__(self, z, t, c):
-        super().__init__(z)
-        self.t, self.c = self.start + t, c
-        self.loss = np.log1p(self.s) - (self.z.ravel()[self.t] - self.m)
+        self.rows = rows = Rows(z)
+        self.t, self.c = rows.start + t, c
+        self.loss = rows.loss(self.t)
         if c is not None:
             self.loss = np.where(c == 0, 0, c * self.loss)
 
     def a_minus_t(self, scale):
         """c (a - t), each row times its scale."""
-        scale = scale / (1 + self.s) if self.c is None else scale * self.c / (1 + self.s)
-        d = self.e * scale[:, None]
-        d.ravel()[self.t] = -scale * self.others(self.t)
+        rows = self.rows
+        scale = scale / rows.total
+        if self.c is not None:
+            scale = scale * self.c
+        d = rows.e * scale[:, None]
+        d.ravel()[self.t] = scale * rows.a_minus_one(self.t)
         return d
 
 
-class ByDistribution(Rows):
-    """Cross-entropy with weights t (N, K) >= 0, whose rows sum to `total` (1 if they are distributions)."""
+class ByDistribution:
+    """Cross-entropy with weights t (N, K) >= 0, whose rows add up to c (1 if they are distributions)."""
 
-    def __init__(self, z, t, total):
-        super().__init__(z)
-        self.t, self.total = np.ascontiguousarray(t, self.z.dtype), total
-        self.loss = -np.einsum("ij->i", np.multiply(self.t, self.log_a(), where=self.t != 0, out=np.zeros_like(self.e)))
+    __slots__ = ("c", "loss", "n", "rows", "t")
+
+    def __init__(self, z, t, c):
+        self.rows = rows = Rows(z)
+        self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
+        self.loss = -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
     def a_minus_t(self, scale):
-        """total a - t, each row times its scale."""
-        at = self.start + self.t.argmax(1)
-        t = self.t.ravel()[at]
-        d = self.e * (self.total / (1 + self.s))[:, None] - self.t
-        exact = (self.total - t) - self.total * self.others(at) / (1 + self.s)
-        d.ravel()[at] = np.where(2 * t > self.total, exact, d.ravel()[at])
+        """c a - t, each row times its scale."""
+        rows, c = self.rows, self.c
+        d = rows.e * (c / rows.total)[:, None] - self.t
+        most = rows.start + self.t.argmax(1)
+        t = self.t.ravel()[most]
+        exact = (c - t) + c * rows.a_minus_one(most) / rows.total
+        d.ravel()[most] = np.where(2 * t > c, exact, d.ravel()[most])
         return d * scale[:, None]
+
+    def minus_log_a(self, scale):
+        """-ln a, each row times its scale."""
+        return -self.rows.log_a() * scale[:, None]
 
 
 # ---- targets ----
@@ -189,6 +215,11 @@ def distributions(t, kept, k, label_smoothing, weight, dtype):
     return t if kept is None else t * kept[:, None].astype(dtype)
 
 
+def per_class(label_smoothing, weight):
+    """What a target distribution is multiplied by on its way into the loss."""
+    return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
+
+
 def divisor(t, c, reduction):
     """What the sum of the rows' losses is divided by."""
     if reduction not in REDUCTIONS:
@@ -206,7 +237,7 @@ def reduced(loss, z, n, reduction, axis):
     """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
     if reduction == "none":
         return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
-    return np.sum(loss) / n
+    return ones(loss.size, loss.dtype).dot(loss) / n if isinstance(loss, np.ndarray) else loss.sum() / n
 
 
 # ---- the ops ----
@@ -231,14 +262,13 @@ def kernel(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_inde
     rows = to_rows(z, axis)
     t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
-    n = divisor(t, c, reduction)
     if t.ndim == 1 and not label_smoothing:
         saved = ByIndex(rows, t, c)
     else:
         t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
         saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1))
-    saved.n = n
-    return reduced(saved.loss, z, n, reduction, axis), saved
+    saved.n = divisor(t, c, reduction)
+    return reduced(saved.loss, z, saved.n, reduction, axis), saved
 
 
 def definition(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1):
@@ -264,7 +294,7 @@ softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \
     rules=(lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
                from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),
            lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
-               from_rows(saved.minus_log_a(g.ravel() / saved.n, weight) * (1 - label_smoothing), z, axis)),
+               from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis)),
     public="softmax_cross_entropy",
     shapes="logits (..., K, ...), classes on `axis`; targets are class indices without that axis, or distributions of its shape",
     example="tg.softmax_cross_entropy([[2., 1., 0.1]], [0]) -> np.float64(0.4170300162778335)",

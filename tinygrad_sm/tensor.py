@@ -10,7 +10,7 @@ import numpy as np
 from . import ops
 from .backprop import Node, mode, now, walk, within
 from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import DISPATCH, PRIMITIVES, Differentiable, Fused, Primitive
+from .primitive import DISPATCH, PRIMITIVES, Differentiable, Fused, Primitive, ones
 
 __all__ = ["Tensor"]
 
@@ -209,9 +209,6 @@ class Tensor(ops.Methods, Differentiable):
             return DISPATCH[function](*args, **kwargs)
         return _without_gradient(function.__name__, function, args, kwargs)
 
-    def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
-        return _apply(primitive, inputs, {name: _plain(value) for name, value in attrs.items()} if attrs else attrs)
-
     # ---- the backward pass ----
 
     def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
@@ -238,12 +235,17 @@ class Tensor(ops.Methods, Differentiable):
                 totals = walk(self, seed, True)
         else:
             totals = walk(self, seed)
-        found = [leaf._added(total) for leaf, total in totals.items()]
-        for leaf, total in zip(totals, found, strict=True):
-            leaf._grad = total
+        found = [
+            (leaf, _constant(total))
+            if type(total) is np.ndarray and leaf._grad is None and total.dtype is leaf._data.dtype
+            else (leaf, leaf._added(total))
+            for leaf, total in totals.items()
+        ]
+        for leaf, grad in found:
+            leaf._grad = grad
 
     def _added(self, total: Any) -> Tensor:
-        """The gradient found by a pass, in this leaf's dtype, with what it has already."""
+        """What a pass found, in this leaf's dtype, added to the gradient that it has."""
         if total.dtype != self.dtype:
             total = total.astype(self.dtype)
         if self._grad is not None:
@@ -262,7 +264,7 @@ class Tensor(ops.Methods, Differentiable):
                     f"backward: {self.label} has shape {self.shape}, not one entry; reduce it (.sum(), .mean()) or give "
                     f"backward(gradient) of its shape"
                 )
-            seed = np.ones(self.shape, self.dtype)
+            seed = ones(self.shape, self.dtype)
         else:
             seed = _plain(gradient) if not (create_graph and isinstance(gradient, Tensor)) else gradient
             if np.shape(seed) != self.shape:
@@ -300,9 +302,10 @@ def _constant(array: NDArray) -> Tensor:
     return t
 
 
-def _apply(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any]) -> Tensor:
+def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
     """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
-    values, edges = [], []
+    values: list[Any] = []
+    edges = []
     for rule, x in zip(primitive.rules_for(inputs), inputs):
         if isinstance(x, Tensor):
             values.append(x._data)
@@ -310,31 +313,39 @@ def _apply(primitive: Primitive, inputs: Sequence[Any], attrs: dict[str, Any]) -
                 edges.append((rule, x))
         else:
             values.append(x if isinstance(x, _PLAIN) else np.asarray(_plain(x)))
+    if attrs:
+        attrs = {name: _plain(value) for name, value in attrs.items()}
     try:
-        if primitive.saves:
+        if isinstance(primitive, Fused):
             y, saved = primitive.kernel(*values, **attrs)
             values.insert(0, saved)
         else:
             y = primitive.function(*values, **attrs)
+    except TinygradError:
+        raise
     except (ValueError, IndexError, TypeError) as error:
         raise _misfit(error, primitive, values) from error
+    return _result(y, primitive, inputs, values, edges, attrs)
+
+
+def _result(y: Any, primitive: Primitive, inputs: Sequence[Any], values: Sequence[Any], edges: Sequence[Any], attrs: Any) -> Tensor:
+    """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
     t: Tensor = _new(Tensor)
     t._data = y if type(y) is np.ndarray else np.asarray(y)
     t._number = now()
-    t._grad = t.name = t.node = None
-    t._requires_grad = False
+    t._grad = t.name = None
     if edges and (current := mode.get()).recording:
-        node = t.node = _new(Node)
-        node.primitive, node.inputs, node.attrs, node.values, node.edges = primitive, inputs, attrs, values, edges
-        node.scope = current.scope
-        t._requires_grad = True
+        node: Node = _new(Node)
+        node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
+        node.attrs, node.scope = attrs, current.scope
+        t.node, t._requires_grad = node, True
+    else:
+        t.node, t._requires_grad = None, False
     return t
 
 
 def _misfit(error: Exception, primitive: Primitive, arrays: list[Any]) -> Exception:
     """What NumPy raised, told with the op, the shapes and what the op needs."""
-    if isinstance(error, TinygradError):
-        return error
     shapes = " and ".join(str(np.shape(x)) for x in arrays)
     needs = f"; it needs: {primitive.shapes}" if primitive.shapes else ""
     kind = ShapeError if isinstance(error, ValueError) else BoundsError if isinstance(error, IndexError) else DtypeError
@@ -354,22 +365,44 @@ def _without_gradient(name: str, function: Any, args: Any, kwargs: Any) -> Any:
     return _constant(result) if isinstance(result, np.ndarray) and result.dtype.kind in "fiub" else result
 
 
-def _operators(name: str, primitive: Primitive) -> None:
-    """Give Tensor an operator and, if it has one, the reflected operator, which call their primitive straight away."""
+def _operator(primitive: Primitive) -> Any:
+    """The operator of a primitive of two inputs, which runs it straight away."""
+    function = primitive.function
+    left, right = primitive.rules
+    nothing: dict[str, Any] = {}
 
     def operator(self: Tensor, other: Any) -> Any:
-        return _apply(primitive, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
+        if not isinstance(other, Tensor):
+            return _apply(primitive, (self, other), nothing) if isinstance(other, _OPERANDS) else NotImplemented
+        a, b = self._data, other._data
+        try:
+            y = function(a, b)
+        except ValueError as error:
+            raise _misfit(error, primitive, [a, b]) from error
+        if self._requires_grad:
+            edges: Any = ((left, self), (right, other)) if other._requires_grad else ((left, self),)
+        else:
+            edges = ((right, other),) if other._requires_grad else ()
+        return _result(y, primitive, (self, other), (a, b), edges, nothing)
 
-    def reflected(self: Tensor, other: Any) -> Any:
+    return operator
+
+
+def _reflected(primitive: Primitive) -> Any:
+    """The operator that answers when the left operand is not a Tensor."""
+
+    def operator(self: Tensor, other: Any) -> Any:
         return _apply(primitive, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
 
-    setattr(Tensor, f"__{name}__", operator)
-    if name not in ("lt", "le", "gt", "ge", "eq", "ne"):
-        setattr(Tensor, f"__r{name}__", reflected)
+    return operator
 
 
-_OPERANDS = (Tensor, np.ndarray, np.generic, float, int, list, tuple)
+_OPERANDS = (np.ndarray, np.generic, float, int, list, tuple)
 for _name, _function in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-                         "matmul": "matmul", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
-                         "eq": "equal", "ne": "not_equal"}.items():  # fmt: skip
-    _operators(_name, PRIMITIVES[_function])
+                         "matmul": "matmul"}.items():  # fmt: skip
+    setattr(Tensor, f"__{_name}__", _operator(PRIMITIVES[_function]))
+    setattr(Tensor, f"__r{_name}__", _reflected(PRIMITIVES[_function]))
+for _name, _function in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
+                         "ne": "not_equal"}.items():  # fmt: skip
+    setattr(Tensor, f"__{_name}__", _operator(PRIMITIVES[_function]))
+Tensor._apply = staticmethod(_apply)  # type: ignore[method-assign,assignment]
