@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from .errors import GradientError
-from .primitive import PRIMITIVES, Fused, Primitive, Rule, sum_to
+from .primitive import PRIMITIVES, Differentiable, Fused, Primitive, Rule, sum_to
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -45,7 +47,8 @@ def within(**changes: Any) -> Iterator[None]:
         mode.reset(token)
 
 
-def no_grad() -> Any:
+@contextmanager
+def no_grad() -> Iterator[None]:
     """Within it (or in a function that it decorates) nothing is recorded; it holds for the current thread only.
 
     >>> x = Tensor(3.0, requires_grad=True)
@@ -54,10 +57,12 @@ def no_grad() -> Any:
     >>> y.requires_grad
     False
     """
-    return within(recording=False)
+    with within(recording=False):
+        yield
 
 
-def scope(name: str) -> Any:
+@contextmanager
+def scope(name: str) -> Iterator[None]:
     """What is computed within it stands under this name in graphs; scopes nest.
 
     >>> x = Tensor(3.0, requires_grad=True)
@@ -66,7 +71,8 @@ def scope(name: str) -> Any:
     >>> y.node.scope
     ('square',)
     """
-    return within(scope=(*mode.get().scope, str(name)))
+    with within(scope=(*mode.get().scope, str(name))):
+        yield
 
 
 class Node:
@@ -134,17 +140,14 @@ def walk(
         node: Node = t.node  # type: ignore[assignment]
         g, attrs = totals.pop(number), node.attrs
         y, values = (t, node.inputs) if create_graph else (t._data, node.values)
-        for rule, x in node.edges if not create_graph else recorded_edges(node):
+        for rule, x in node.edges if not create_graph else recorded_edges(node, number):
             n = x._number
             if n >= number:
-                raise GradientError(
-                    f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call "
-                    f"backward() before the update, or compute the loss anew"
-                )
+                raise stale(x, node)
             if n < since:
                 continue
             part = rule(g, y, *values, **attrs)
-            if part.shape != x._data.shape:
+            if getattr(part, "shape", None) != x._data.shape:
                 part = fit(part, x, node)
             if n in totals:
                 total = totals[n] + part
@@ -152,16 +155,19 @@ def walk(
                 total = part
                 if x.node is None or n in stop:
                     leaves.append(x)
-                    if not create_graph and (part is g or part.base is not None):
-                        total = part.copy()  # a leaf's gradient shares no memory
+                    if part is g or (part._data if create_graph else part).base is not None:
+                        total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             totals[n] = total
             if steps is not None:
                 steps.append(Step(t, x, g, part, total))
     return {x: totals[x._number] for x in leaves}
 
 
-def recorded_edges(node: Node) -> Iterable[tuple[Rule, Tensor]]:
+def recorded_edges(node: Node, number: int) -> Iterable[tuple[Rule, Tensor]]:
     """The edges of a node for a pass on Tensors, where a fused op is its definition."""
+    for x in node.inputs:
+        if isinstance(x, Differentiable) and x._number > number:  # type: ignore[attr-defined]
+            raise stale(x, node)
     if not isinstance(node.primitive, Fused):
         return node.edges
     rules = node.primitive.rules
@@ -170,16 +176,26 @@ def recorded_edges(node: Node) -> Iterable[tuple[Rule, Tensor]]:
 
 def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attrs: Any) -> Any:
     """The rule of a fused op's input i on Tensors: the backward pass through its definition."""
-    x = PRIMITIVES["identity"](inputs[i])
+    x = PRIMITIVES["copy"](inputs[i])
     y = definition(*inputs[:i], x, *inputs[i + 1 :], **attrs)
     return walk(y, g, True, stop=(x._number,))[x]
 
 
 def fit(part: Any, x: Tensor, node: Node) -> Any:
     """What an input that was broadcast gets: the sum over the axes along which it was."""
+    part = part if isinstance(part, Differentiable) else np.asarray(part)
     try:
         return sum_to(part, x.shape)
-    except ValueError:
+    except (ValueError, TypeError):
         raise GradientError(
-            f"backward: a rule of {node.primitive.name} gave shape {part.shape} for an input of shape {x.shape}"
+            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an input of shape "
+            f"{x.shape}; a rule returns an array of that shape, or of one to which it was broadcast"
         ) from None
+
+
+def stale(x: Any, node: Node) -> GradientError:
+    """The error of a backward pass that would read data newer than the graph."""
+    return GradientError(
+        f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call backward() before "
+        f"the update, or compute the loss anew"
+    )

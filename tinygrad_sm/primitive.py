@@ -27,6 +27,7 @@ __all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Pr
            "primitive", "rule_source", "sum_to"]  # fmt: skip
 
 Rule = Callable[..., Any]
+Array = Any  # an ndarray, or a Tensor where a rule is recorded: rules are written once for both
 
 PRIMITIVES: dict[str, Primitive] = {}  # every op by the name that graphs show
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # every public function that follows from the tables, by its name
@@ -100,9 +101,9 @@ class Primitive:
 
     def rules_for(self, inputs: Sequence[Any]) -> Sequence[Rule | None]:
         """One rule for each input, called alike for every kind of primitive."""
-        if not self.variadic:
-            return self.rules
-        return [partial(_at, self.rules[0], i) for i in range(len(inputs))]
+        if self.variadic:
+            return [partial(_at, self.rules[0], i) for i in range(len(inputs))]
+        return self.rules if self.differentiable else [None] * len(inputs)
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call, written in any way that NumPy allows, into array inputs and keyword attributes."""

@@ -13,11 +13,12 @@ that are right to the last digits, where 1 - a_t would round to 0.
 
 from functools import lru_cache
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
 from .errors import DataError, DtypeError, ShapeError
-from .primitive import PRIMITIVES, composition, fused, ones, primitive
+from .primitive import PRIMITIVES, Array, Differentiable, composition, fused, ones, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 
@@ -25,7 +26,7 @@ from .rules.shapes import stop_gradient
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def to_rows(z, axis):
+def to_rows(z: Array, axis: int) -> Array:
     """z with the class axis last and all others in one: (N, K)."""
     if z.ndim == 2 and axis in (-1, 1):
         return z
@@ -34,7 +35,7 @@ def to_rows(z, axis):
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 
-def from_rows(rows, z, axis):
+def from_rows(rows: Array, z: Array, axis: int) -> Array:
     """Rows in the shape of z again."""
     if z.ndim == 2 and axis in (-1, 1):
         return rows
@@ -43,9 +44,21 @@ def from_rows(rows, z, axis):
 
 
 @lru_cache(maxsize=64)
-def row_starts(n, k):
+def row_starts(n: int, k: int) -> Array:
     """Where each row of an (n, k) array begins in the flattened array."""
     return np.arange(0, n * k, k)
+
+
+@lru_cache(maxsize=64)
+def tiny(n: int, dtype: Any) -> Array:
+    """n numbers so small that a product with them overflows for infinite numbers alone."""
+    return np.full(n, np.finfo(dtype).tiny)
+
+
+def floating(z: Array) -> Array:
+    """Logits as an array of floating-point numbers."""
+    z = np.asarray(z)
+    return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
 class Rows:
@@ -53,16 +66,16 @@ class Rows:
 
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
-    def __init__(self, z):
+    def __init__(self, z: Array) -> None:
         n, k = z.shape
         if not k:
             raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
-        if z.dtype.kind != "f" or not z.flags.c_contiguous:
-            z = np.ascontiguousarray(z, None if z.dtype.kind == "f" else np.float64)
+        if not z.flags.c_contiguous:
+            z = np.ascontiguousarray(z)
         self.start = row_starts(n, k)
         largest = self.start + z.argmax(1)
         m = z.ravel()[largest]
-        if not isfinite(m.dot(m)):
+        if not isfinite(m.dot(tiny(n, z.dtype))):
             z, m = limits(z, m)
         self.z, self.m = z, m
         self.e = e = z - m[:, None]
@@ -74,25 +87,25 @@ class Rows:
         self.one = ones((), z.dtype)  # an array, which NumPy adds in half the time of a Python number
         self.total = s + self.one
 
-    def a(self):
+    def a(self) -> Array:
         """The probabilities (N, K)."""
         return self.e / self.total[:, None]
 
-    def log_a(self):
+    def log_a(self) -> Array:
         """Their logarithms (N, K)."""
         return (self.z - self.m[:, None]) - np.log1p(self.s)[:, None]
 
-    def loss(self, t):
+    def loss(self, t: Array) -> Array:
         """-ln a of one entry of each row, given by its place in the flattened array."""
         return np.log1p(self.s) - (self.z.ravel()[t] - self.m)
 
-    def a_minus_one(self, t):
+    def a_minus_one(self, t: Array) -> Array:
         """total (a - 1) of one entry of each row: minus the sum of the other e. Nothing is lost, because that entry either
         is 1, or is not the largest, which is 1."""
         return (self.e.ravel()[t] - self.one) - self.s
 
 
-def limits(z, m):
+def limits(z: Array, m: Array) -> tuple[Array, Array]:
     """Logits and their maxima where there are infinite ones: all the probability is on those that are +inf."""
     for row in np.flatnonzero(m == -np.inf):
         raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
@@ -105,14 +118,14 @@ class ByIndex:
 
     __slots__ = ("c", "loss", "n", "rows", "t")
 
-    def __init__(self, z, t, c):
+    def __init__(self, z: Array, t: Array, c: Array) -> None:
         self.rows = rows = Rows(z)
         self.t, self.c = rows.start + t, c
         self.loss = rows.loss(self.t)
         if c is not None:
-            self.loss = np.where(c == 0, 0, c * self.loss)
+            self.loss = np.multiply(c, self.loss, where=c != 0, out=np.zeros_like(self.loss))
 
-    def a_minus_t(self, scale):
+    def a_minus_t(self, scale: Array) -> Array:
         """c (a - t), each row times its scale."""
         rows = self.rows
         scale = scale / rows.total
@@ -128,12 +141,12 @@ class ByDistribution:
 
     __slots__ = ("c", "loss", "n", "rows", "t")
 
-    def __init__(self, z, t, c):
+    def __init__(self, z: Array, t: Array, c: Array) -> None:
         self.rows = rows = Rows(z)
         self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
         self.loss = -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
-    def a_minus_t(self, scale):
+    def a_minus_t(self, scale: Array) -> Array:
         """c a - t, each row times its scale."""
         rows, c = self.rows, self.c
         d = rows.e * (c / rows.total)[:, None] - self.t
@@ -143,7 +156,7 @@ class ByDistribution:
         d.ravel()[most] = np.where(2 * t > c, exact, d.ravel()[most])
         return d * scale[:, None]
 
-    def minus_log_a(self, scale):
+    def minus_log_a(self, scale: Array) -> Array:
         """-ln a, each row times its scale."""
         return -self.rows.log_a() * scale[:, None]
 
@@ -151,13 +164,13 @@ class ByDistribution:
 # ---- targets ----
 
 
-def read_targets(z, t, label_smoothing, weight, ignore_index, axis):
+def read_targets(z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int) -> tuple[Array, Array | None]:
     """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None if all are)."""
     k = z.shape[axis]
     if not 0 <= label_smoothing <= 1:
         raise DataError(f"softmax_cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing}")
-    if weight is not None and (np.shape(weight) != (k,) or not np.all(np.asarray(weight) >= 0)):
-        raise DataError(f"softmax_cross_entropy: weight must be {k} numbers >= 0, one per class; it is {weight}")
+    if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
+        raise DataError(f"softmax_cross_entropy: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
     if t.shape == z.shape:
         if ignore_index is not None:
             raise DataError("softmax_cross_entropy: ignore_index goes with class indices; the targets are distributions")
@@ -173,6 +186,8 @@ def read_targets(z, t, label_smoothing, weight, ignore_index, axis):
         raise DtypeError(f"softmax_cross_entropy: class indices must be integers, not {t.dtype}; use t.astype(int)")
     t, kept = t.ravel(), None
     if ignore_index is not None:
+        if not isinstance(ignore_index, (int, np.integer)):
+            raise DataError(f"softmax_cross_entropy: ignore_index must be an integer, not {ignore_index!r}")
         kept = t != ignore_index
         t = np.where(kept, t, 0)
     if t.size and np.maximum.reduce(t.astype(np.uint64)) >= k:  # a negative one becomes huge
@@ -181,10 +196,10 @@ def read_targets(z, t, label_smoothing, weight, ignore_index, axis):
             f"softmax_cross_entropy: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, or "
             f"leave such rows out with ignore_index={t[row]}"
         )
-    return t, kept
+    return t if t.dtype.kind == "i" else t.astype(np.intp), kept
 
 
-def check_distributions(t):
+def check_distributions(t: Array) -> None:
     """Raise a DataError unless every row is a distribution: nothing below 0, sum 1 up to the rounding of its dtype."""
     tolerance = np.finfo(t.dtype).eps ** 0.75 * max(1, t.shape[1] ** 0.5) if t.dtype.kind == "f" else 0
     good = (np.abs(t.sum(1) - 1) <= tolerance) & (t >= 0).all(1)
@@ -196,7 +211,7 @@ def check_distributions(t):
         )
 
 
-def factors(t, kept, weight, dtype):
+def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
     """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all are 1."""
     if t.ndim == 2 or (kept is None and weight is None):
         return None
@@ -204,7 +219,7 @@ def factors(t, kept, weight, dtype):
     return np.asarray(w if kept is None else np.where(kept, w, 0), dtype)
 
 
-def distributions(t, kept, k, label_smoothing, weight, dtype):
+def distributions(t: Array, kept: Array, k: int, label_smoothing: float, weight: Any, dtype: Any) -> Array:
     """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a Tensor."""
     if t.ndim == 1:
         t = (t[:, None] == np.arange(k)).astype(dtype)
@@ -215,12 +230,12 @@ def distributions(t, kept, k, label_smoothing, weight, dtype):
     return t if kept is None else t * kept[:, None].astype(dtype)
 
 
-def per_class(label_smoothing, weight):
+def per_class(label_smoothing: float, weight: Any) -> Array:
     """What a target distribution is multiplied by on its way into the loss."""
     return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
 
 
-def divisor(t, c, reduction):
+def divisor(t: Array, c: Array, reduction: str) -> Array:
     """What the sum of the rows' losses is divided by."""
     if reduction not in REDUCTIONS:
         raise DataError(f"softmax_cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
@@ -233,7 +248,7 @@ def divisor(t, c, reduction):
     return total
 
 
-def reduced(loss, z, n, reduction, axis):
+def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
     """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
     if reduction == "none":
         return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
@@ -243,22 +258,22 @@ def reduced(loss, z, n, reduction, axis):
 # ---- the ops ----
 
 
-def softmax(z, axis=-1):
+def softmax(z: Array, axis: int = -1) -> Array:
     """The probabilities."""
-    z = np.asarray(z)
+    z = floating(z)
     return from_rows(Rows(to_rows(z, axis)).a(), z, axis)
 
 
-def log_softmax(z, axis=-1):
+def log_softmax(z: Array, axis: int = -1) -> Array:
     """Their logarithms, also where they are too small to be told from 0."""
-    z = np.asarray(z)
+    z = floating(z)
     return from_rows(Rows(to_rows(z, axis)).log_a(), z, axis)
 
 
 
-def kernel(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1):
+def kernel(z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None, ignore_index: int | None = None, axis: int = -1) -> tuple[Array, ByIndex | ByDistribution]:
     """The loss, and the softmax that its gradient needs."""
-    z, t = np.asarray(z), np.asarray(t)
+    z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
     t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
@@ -271,7 +286,7 @@ def kernel(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_inde
     return reduced(saved.loss, z, saved.n, reduction, axis), saved
 
 
-def definition(z, t, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1):
+def definition(z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None, ignore_index: int | None = None, axis: int = -1) -> Array:
     """The same out of max, exp, sum, log and their like."""
     rows, kept = to_rows(z, axis), None
     if np.shape(t) == z.shape:
@@ -320,7 +335,7 @@ primitive(log_softmax, r"\ln \mathrm{softmax}(z)", lambda g, y, z, axis=-1: g - 
 
 
 @composition()
-def composed_softmax_cross_entropy(z, targets, shift=False):
+def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False) -> Array:
     """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative, as it is taught.
 
     C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the logits' shape, and are
@@ -330,12 +345,13 @@ def composed_softmax_cross_entropy(z, targets, shift=False):
     >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
     np.float64(0.4170300162778335)
     """
+    z = z if isinstance(z, Differentiable) else floating(z)
     k = z.shape[-1]
-    if np.ndim(targets) < z.ndim:
+    if np.shape(targets) != z.shape:
         targets, _ = read_targets(z, np.asarray(targets), 0, None, None, -1)
         targets = np.reshape(distributions(targets, None, k, 0, None, z.dtype), z.shape)
     if shift:
         z = z - np.max(z, -1, keepdims=True)
     e = np.exp(z)
     a = e / np.sum(e, -1, keepdims=True)
-    return -np.sum(targets * np.log(a)) / (z.size // k)
+    return -np.sum(targets * np.log(a)) / divisor(np.empty(z.size // k), None, "mean")

@@ -96,7 +96,8 @@ class Tensor(ops.Methods, Differentiable):
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None:
-            value = value if isinstance(value, Tensor) else Tensor(value, dtype=self.dtype)
+            value = value if isinstance(value, Tensor) else Tensor(value)
+            value = value if value.dtype == self.dtype else value.astype(self.dtype)
             if value.shape != self.shape:
                 raise ShapeError(f"the gradient of {self.label} must have its shape {self.shape}, not {value.shape}")
         self._grad = value
@@ -149,7 +150,29 @@ class Tensor(ops.Methods, Differentiable):
         grad = ", requires_grad=True" if self._requires_grad else ""
         return f"Tensor({text}{dtype}{grad}{f', name={self.name!r}' if self.name else ''})"
 
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same entries in another shape, given as numbers or as a tuple; -1 stands for what is left."""
+        return PRIMITIVES["reshape"](self, shape=shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given as numbers or as a tuple; reversed if none is given."""
+        return PRIMITIVES["transpose"](self, axes=(axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
+
     # ---- Python's and NumPy's protocols ----
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise GradientError(f"{self.label} was computed, and a copy of it would lose its graph; use .detach() or .copy()")
+        t: Tensor = _new(type(self))
+        t._data, t._requires_grad, t._number, t.node, t.name = self._data.copy(), self._requires_grad, now(), None, self.name
+        t._grad = self._grad and self._grad.detach().copy()
+        return t
+
+    def __reduce__(self) -> Any:
+        raise UnsupportedError("tensors are not pickled: nothing that is loaded may run code; use tg.save and tg.load")
 
     __hash__ = object.__hash__
 
@@ -201,7 +224,7 @@ class Tensor(ops.Methods, Differentiable):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs and ufunc in DISPATCH:
             return DISPATCH[ufunc](*inputs)
-        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        name = "".join([ufunc.__name__, f".{method}" * (method != "__call__"), *(f" with {key}=" for key in kwargs)])
         return _without_gradient(name, getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -266,10 +289,9 @@ class Tensor(ops.Methods, Differentiable):
                 )
             seed = ones(self.shape, self.dtype)
         else:
-            seed = _plain(gradient) if not (create_graph and isinstance(gradient, Tensor)) else gradient
-            if np.shape(seed) != self.shape:
-                raise ShapeError(f"backward: the gradient has shape {np.shape(seed)}, {self.label} has {self.shape}")
-            seed = seed if isinstance(seed, Tensor) else np.asarray(seed, self.dtype)
+            seed = gradient if create_graph and isinstance(gradient, Tensor) else _array(gradient, self.dtype)
+            if seed.shape != self.shape:
+                raise ShapeError(f"backward: the gradient has shape {seed.shape}, but {self.label} has shape {self.shape}")
         return seed if not create_graph or isinstance(seed, Tensor) else _constant(seed)
 
 
@@ -278,12 +300,12 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     if isinstance(data, Tensor) and data._requires_grad:
         raise UnsupportedError(f"{data.label} requires grad: a new Tensor of it would lose that; use it, or .detach()")
     try:
-        array = np.asarray(_plain(data), dtype)
+        array = np.asarray(_plain(data))
     except ValueError as error:
-        raise ShapeError(f"Tensor: the data is not an array of numbers ({error})") from None
+        raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"Tensor: data of dtype {array.dtype}; only real numbers have derivatives here (float, int, bool)")
-    return array
+        raise DtypeError(f"Tensor: data of dtype {array.dtype}; it must be real numbers (float, int or bool)")
+    return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def _plain(value: Any) -> Any:
@@ -306,13 +328,19 @@ def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any])
     """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
     values: list[Any] = []
     edges = []
-    for rule, x in zip(primitive.rules_for(inputs), inputs):
+    as_given = True
+    for rule, x in zip(primitive.rules_for(inputs), inputs, strict=False):
         if isinstance(x, Tensor):
             values.append(x._data)
             if x._requires_grad and rule is not None:
                 edges.append((rule, x))
+        elif isinstance(x, _PLAIN):
+            values.append(x)
         else:
-            values.append(x if isinstance(x, _PLAIN) else np.asarray(_plain(x)))
+            values.append(np.asarray(_plain(x)))
+            as_given = False
+    if not as_given:
+        inputs = tuple(x if isinstance(x, Tensor) else value for x, value in zip(inputs, values, strict=True))
     if attrs:
         attrs = {name: _plain(value) for name, value in attrs.items()}
     try:
@@ -328,12 +356,16 @@ def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any])
     return _result(y, primitive, inputs, values, edges, attrs)
 
 
-def _result(y: Any, primitive: Primitive, inputs: Sequence[Any], values: Sequence[Any], edges: Sequence[Any], attrs: Any) -> Tensor:
+def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]) -> Tensor:
     """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
     t: Tensor = _new(Tensor)
-    t._data = y if type(y) is np.ndarray else np.asarray(y)
+    t._data = y = y if type(y) is np.ndarray else np.asarray(y)
     t._number = now()
     t._grad = t.name = None
+    if (kind := y.dtype.kind) != "f":
+        edges = None  # integers have no derivative
+        if kind not in "iub":
+            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}; only real numbers have derivatives here")
     if edges and (current := mode.get()).recording:
         node: Node = _new(Node)
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
@@ -346,10 +378,12 @@ def _result(y: Any, primitive: Primitive, inputs: Sequence[Any], values: Sequenc
 
 def _misfit(error: Exception, primitive: Primitive, arrays: list[Any]) -> Exception:
     """What NumPy raised, told with the op, the shapes and what the op needs."""
-    shapes = " and ".join(str(np.shape(x)) for x in arrays)
-    needs = f"; it needs: {primitive.shapes}" if primitive.shapes else ""
-    kind = ShapeError if isinstance(error, ValueError) else BoundsError if isinstance(error, IndexError) else DtypeError
-    return kind(f"{primitive.name}: shape {shapes} does not fit{needs} ({error})")
+    what = [np.asarray(x) for x in arrays]
+    if isinstance(error, TypeError):
+        return DtypeError(f"{primitive.name}: cannot be computed of {' and '.join(str(x.dtype) for x in what)} ({error})")
+    kind = ShapeError if isinstance(error, ValueError) else BoundsError
+    shapes = " and ".join(str(x.shape) for x in what)
+    return kind(f"{primitive.name}: cannot be computed of shape {shapes}; it takes: {primitive.shapes or 'see NumPy'} ({error})")
 
 
 def _without_gradient(name: str, function: Any, args: Any, kwargs: Any) -> Any:
@@ -358,11 +392,12 @@ def _without_gradient(name: str, function: Any, args: Any, kwargs: Any) -> Any:
         args, kwargs = _plain(args), {key: _plain(value) for key, value in kwargs.items()}
     except UnsupportedError:
         raise UnsupportedError(
-            f"{name} has no derivative here, and one of its inputs requires grad; use what `tg` offers "
-            f"(docs/ops.md), define it with tg.primitive, or pass t.detach() where no gradient is needed"
+            f"{name} has no derivative here, and one of its inputs requires grad; use one of the functions in docs/ops.md "
+            f"(a new array instead of an update in place), or t.detach() where no gradient is needed"
         ) from None
     result = function(*args, **kwargs)
-    return _constant(result) if isinstance(result, np.ndarray) and result.dtype.kind in "fiub" else result
+    mine = kwargs.get("out") is None and isinstance(result, np.ndarray) and result.dtype.kind in "fiub"
+    return _constant(result) if mine else result
 
 
 def _operator(primitive: Primitive) -> Any:

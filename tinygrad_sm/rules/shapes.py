@@ -13,9 +13,9 @@ def reshape(x, shape):
     return np.reshape(x, shape)
 
 
-def identity(x):
-    """x itself."""
-    return x
+def copy(x):
+    """x in memory of its own."""
+    return np.array(x)
 
 
 def stop_gradient(x):
@@ -72,8 +72,8 @@ def pile(*arrays, axis=0):
 
 # fmt: off
 # function                 formula                                rule
-primitive(identity,        r"x",                                  lambda g, y, x: g,
-    shapes="any",          example="tg.identity(2.0) -> 2.0")
+primitive(copy,            r"x",                                  lambda g, y, x: g,
+    numpy=(np.copy, np.positive), shapes="any", example="tg.copy(2.0) -> array(2.)")
 stop_gradient = primitive(stop_gradient, r"x", None, shapes="any")
 primitive(astype,          r"x",                                  lambda g, y, x, dtype=None: g.astype(x.dtype),
     shapes="any",          example="tg.astype(np.array([1, 2]), dtype=np.float32) -> array([1., 2.], dtype=float32)")
