@@ -1,0 +1,196 @@
+"""Layers that take each row by itself: Linear, Embedding, Flatten, Dropout.
+
+The letters of the row: x input (..., in), W weight (out, in), b bias (out,); y output (..., out); g = dL/dy.
+"""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..errors import BoundsError, DataError, DtypeError, ShapeError
+from ..primitive import primitive
+from ..random import generator
+from ..tensor import Tensor
+from . import init
+from .init import Rng
+from .module import Module
+
+__all__ = ["Dropout", "Embedding", "Flatten", "Linear", "cast", "positive"]
+
+
+def affine(x: Any, W: Any, b: Any) -> Any:
+    """x W^T + b."""
+    y = x.dot(W.T)
+    y += b
+    return y
+
+
+def rows(x: Any) -> Any:
+    """x as a matrix: all axes but the last in one."""
+    return x if x.ndim == 2 else np.reshape(x, (-1, x.shape[-1]))
+
+
+# fmt: off
+# function                formula             rules
+linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g @ W,
+                                              lambda g, y, x, W, b: rows(g).T @ rows(x),
+                                              lambda g, y, x, W, b: g,
+    name="linear",
+    shapes="x (..., in), W (out, in), b (out,) give (..., out)",
+    example="tg.rule('linear')(np.array([1., 2.]), np.eye(2), np.array([1., 1.])) -> array([2., 3.])")
+# fmt: on
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """x in the model's dtype, so that a batch of NumPy's float64 does not make a float32 model compute in float64."""
+    if type(x) is not np.ndarray and not isinstance(x, Tensor):
+        x = np.asarray(x)
+    if x.dtype == dtype:
+        return x
+    if x.dtype.kind not in "fiub":
+        raise DtypeError(f"a layer takes real numbers, not {x.dtype}")
+    return x.astype(dtype) if type(x) is np.ndarray or not x.requires_grad else x.astype(dtype=dtype)
+
+
+def positive(layer: str, **sizes: int) -> None:
+    """Raise a DataError unless all sizes are whole numbers above 0."""
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer) or size < 1:
+            raise DataError(f"{layer}: {name} must be a whole number above 0, not {size!r}")
+
+
+class Linear(Module):
+    """y = x Wᵀ + b, the affine layer: x (..., in_features), W (out_features, in_features), b (out_features,).
+
+    bias   whether there is a b
+    dtype  of the parameters; the input is brought to it
+    rng    generator or seed for the parameters, which start uniform within ± 1/√in_features
+
+    Raises ShapeError where the input's last axis is not in_features.
+
+    >>> from tinygrad_sm import nn
+    >>> layer = nn.Linear(3, 2, rng=0)
+    >>> layer(np.ones((4, 3))).shape
+    (4, 2)
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike = np.float32, rng: Rng = None
+    ) -> None:
+        positive("Linear", in_features=in_features, out_features=out_features)
+        self.in_features, self.out_features = in_features, out_features
+        rng = generator(rng)
+        self.weight = Tensor(np.empty((out_features, in_features), dtype), requires_grad=True)
+        init.kaiming_uniform_(self.weight, a=sqrt(5), rng=rng)
+        self.bias = None
+        if bias:
+            bound = 1 / sqrt(in_features)
+            self.bias = init.uniform_(Tensor(np.empty(out_features, dtype), requires_grad=True), -bound, bound, rng)
+
+    def forward(self, x: Any) -> Any:
+        W, b = self.weight, self.bias
+        x = cast(x, W.dtype)
+        if not x.ndim or x.shape[-1] != self.in_features:
+            raise ShapeError(
+                f"Linear: an input of shape {x.shape} does not fit the weight {W.shape}: its last axis must have "
+                f"{self.in_features} entries"
+            )
+        return x @ W.T if b is None else linear(x, W, b)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """All axes from start_dim to end_dim in one, in the order of their entries.
+
+    >>> from tinygrad_sm import nn
+    >>> nn.Flatten()(np.zeros((5, 2, 3))).shape
+    (5, 6)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: Any) -> Any:
+        ndim = np.ndim(x)
+        if not (-ndim <= self.start_dim < ndim and -ndim <= self.end_dim < ndim):
+            raise ShapeError(f"Flatten: axes {self.start_dim} to {self.end_dim} do not exist in shape {np.shape(x)}")
+        start, stop = self.start_dim % ndim, self.end_dim % ndim + 1
+        if start >= stop:
+            raise ShapeError(f"Flatten: start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
+        shape = np.shape(x)
+        return np.reshape(x, (*shape[:start], prod(shape[start:stop]), *shape[stop:]))
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Embedding(Module):
+    """Row i of the weight for each index i: indices (...) give (..., embedding_dim).
+
+    The weight (num_embeddings, embedding_dim) starts normally distributed. Raises DtypeError for indices that are no
+    integers, BoundsError for an index below 0 or not below num_embeddings.
+
+    >>> from tinygrad_sm import nn
+    >>> nn.Embedding(10, 3)(np.array([[1, 2], [2, 9]])).shape
+    (2, 2, 3)
+    """
+
+    weight: Tensor
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, *, dtype: DTypeLike = np.float32, rng: Rng = None
+    ) -> None:
+        positive("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.weight = Tensor(np.empty((num_embeddings, embedding_dim), dtype), requires_grad=True)
+        init.normal_(self.weight, rng=rng)
+
+    def forward(self, indices: Any) -> Any:
+        indices = np.asarray(indices)
+        if indices.dtype.kind not in "iu":
+            raise DtypeError(f"Embedding: indices must be integers, not {indices.dtype}; use x.astype(int)")
+        bad = (indices < 0) | (indices >= self.num_embeddings)
+        if bad.any():
+            raise BoundsError(
+                f"Embedding: index {indices[bad][0]} is outside of 0 to {self.num_embeddings - 1}, the rows of the weight"
+            )
+        return self.weight[indices]
+
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}"
+
+
+class Dropout(Module):
+    """In training, 0 in place of each entry with probability p and x / (1 - p) elsewhere; in evaluation, x.
+
+    Raises DataError unless 0 <= p <= 1.
+    Source: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from overfitting".
+
+    >>> from tinygrad_sm import nn
+    >>> nn.Dropout(0.5, rng=0)(np.ones(4))
+    array([2., 0., 0., 0.])
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: Rng = None) -> None:
+        if not 0 <= p <= 1:
+            raise DataError(f"Dropout: p is a probability, from 0 to 1, not {p}")
+        self.p, self.rng = p, None if rng is None else generator(rng)
+
+    def forward(self, x: Any) -> Any:
+        if not self.training or not self.p:
+            return x
+        x = x if isinstance(x, Tensor) else np.asarray(x)
+        kept = generator(self.rng).random(x.shape) >= self.p
+        return x * (kept / np.asarray(1 - self.p or 1)).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

@@ -1,0 +1,61 @@
+"""Gradient descent. The letters: p the parameter, g its gradient, d memory to work in, b the momentum buffer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError
+from .optimizer import Optimizer, State
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """p ← p - lr g, or with momentum b ← momentum b + (1 - dampening) g (at first b = g) and p ← p - lr b.
+
+    nesterov      p ← p - lr (g + momentum b)
+    weight_decay  g + weight_decay p in place of g
+    maximize      -g in place of g
+
+    Raises DataError for settings out of range or parameters that are none; GradientError for one that does not require grad.
+    Source: Sutskever et al. (2013), "On the importance of initialization and momentum in deep learning".
+
+    >>> import tinygrad_sm as tg
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> optimizer = SGD([x], lr=0.1)
+    >>> (x * x).backward()
+    >>> optimizer.step()
+    >>> x.item()
+    2.4
+    """
+
+    def __init__(
+        self, params: Any, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
+        nesterov: bool = False, *, maximize: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+                                  "nesterov": nesterov, "maximize": maximize})  # fmt: skip
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
+            raise DataError("SGD: Nesterov's momentum needs a momentum above 0 and no dampening")
+
+    def update(
+        self, p: NDArray[Any], g: NDArray[Any], d: NDArray[Any], state: State, group: dict[str, Any], *numbers: float
+    ) -> None:
+        (lr,) = numbers
+        g = self.decayed(p, g, group)
+        if momentum := group["momentum"]:
+            b = state.get("momentum_buffer")
+            if b is None:
+                b = state["momentum_buffer"] = g.copy()
+            else:
+                b *= momentum
+                b += np.multiply(g, 1 - group["dampening"], out=d)
+            g = g + momentum * b if group["nesterov"] else b
+        np.multiply(g, lr, out=d)
+        p -= d
