@@ -1,0 +1,192 @@
+"""Programs: a graph as a flat list of equations, each an op that makes one variable of others.
+
+    e = exp(z)
+    s = sum(e, axis=-1)
+    a = divide(e, s)
+
+A Program holds arrays and names and points to no Tensor: it keeps no graph alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..primitive import Primitive
+
+__all__ = ["Array", "Equation", "Program", "Variable"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+KINDS = ("parameter", "constant", "intermediate", "output")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Variable:
+    """What an equation reads or makes.
+
+    name       unique within its program
+    kind       "parameter" (a leaf that requires grad), "constant", "intermediate" or "output"
+    value      its array
+    gradient   dL/dvariable, or None where it is not known
+    scope      the names of the scopes that it belongs to; of a leaf, those that all who read it share
+    literal    of a number written into the code: how it is written there
+    """
+
+    name: str
+    kind: str
+    value: Array = field(repr=False)
+    gradient: Array | None = field(default=None, repr=False)
+    scope: tuple[str, ...] = ()
+    literal: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.value.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.value.dtype
+
+    def __str__(self) -> str:
+        return self.name if self.literal is None else self.literal
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name}: {self.dtype} {self.shape}>"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Equation:
+    """One op: output = primitive(*inputs, **attrs), computed within a scope."""
+
+    primitive: Primitive
+    inputs: tuple[Variable, ...]
+    attrs: dict[str, Any]
+    output: Variable
+    scope: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.output.name
+
+    @property
+    def value(self) -> Array:
+        return self.output.value
+
+    @property
+    def gradient(self) -> Array | None:
+        return self.output.gradient
+
+    @property
+    def keywords(self) -> list[str]:
+        """The attributes, as they would be written in a call."""
+        return [f"{key}={_short(value)}" for key, value in self.attrs.items()]
+
+    @property
+    def call(self) -> str:
+        """The right-hand side, as it would be called: sum(e, axis=-1)."""
+        return f"{self.primitive.name}({', '.join([*map(str, self.inputs), *self.keywords])})"
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.call}"
+
+    def __repr__(self) -> str:
+        return f"<{self}: {self.output.dtype} {self.output.shape}>"
+
+
+class Program:
+    """A flat list of equations in forward order.
+
+    equations   the equations: iterate over the program, or index it by a number
+    outputs     the variables that it computes; the gradients are those of their sum
+    variables   all of them by name, in the order of their first use; `program["W"]` is one
+    inputs      those that no equation makes: parameters and constants
+    """
+
+    __slots__ = ("__weakref__", "equations", "inputs", "outputs", "variables")
+
+    def __init__(self, equations: Iterable[Equation], outputs: Iterable[Variable]) -> None:
+        self.equations, self.outputs = tuple(equations), tuple(outputs)
+        found: dict[str, Variable] = {}
+        for equation in self.equations:
+            for variable in (*equation.inputs, equation.output):
+                found.setdefault(variable.name, variable)
+        self.variables = found | {v.name: v for v in self.outputs if v.name not in found}
+        made = {equation.name for equation in self.equations}
+        self.inputs = tuple(v for v in self.variables.values() if v.name not in made)
+
+    def __len__(self) -> int:
+        return len(self.equations)
+
+    def __iter__(self) -> Iterator[Equation]:
+        return iter(self.equations)
+
+    def __getitem__(self, key: int | slice | str) -> Any:
+        return self.variables[key] if isinstance(key, str) else self.equations[key]
+
+    def __repr__(self) -> str:
+        return f"<Program {self.title}>"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    @property
+    def title(self) -> str:
+        """What it computes, and out of how many things."""
+        kinds = [v.kind for v in self.inputs if v.literal is None]
+        counts = [("equation", len(self)), *((kind, kinds.count(kind)) for kind in ("parameter", "constant"))]
+        parts = [f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts if n or what == "equation"]
+        return f"of {', '.join(v.name for v in self.outputs)}: {', '.join(parts)}"
+
+    # ---- what show/ makes of it ----
+
+    def text(self) -> str:
+        """A table: each variable with its op, shape, dtype, value and gradient ("—" if unknown)."""
+        from ..show.text import text
+
+        return text(self)
+
+    def dot(self) -> str:
+        """The graph in the language of Graphviz."""
+        from ..show.dot import dot
+
+        return dot(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the graph to a file: .txt, .dot, or .svg (by the program `dot`). Returns the path.
+
+        Raises UnsupportedError for another kind of file, MissingError where `dot` is not installed.
+        """
+        from ..show.dot import render
+
+        path = Path(path)
+        writers: dict[str, Callable[[], str]] = {
+            ".txt": lambda: self.text() + "\n",
+            ".dot": self.dot,
+            ".svg": lambda: render(self.dot(), "svg").decode("utf-8"),
+        }
+        if path.suffix.lower() not in writers:
+            raise UnsupportedError(f"a graph is not saved as {path.name!r}; use one of {', '.join(writers)}")
+        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
+        return path
+
+
+def _short(value: Any) -> str:
+    """An attribute as it is written, an array by its shape."""
+    if isinstance(value, np.ndarray):
+        return repr(value.item()) if value.ndim == 0 else f"<{value.dtype} {value.shape}>"
+    if isinstance(value, np.generic):
+        return repr(value.item())
+    if isinstance(value, slice):
+        parts = ["" if part is None else str(part) for part in (value.start, value.stop, value.step)]
+        return ":".join(parts if parts[2] else parts[:2])
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, np.dtype | type):
+        return np.dtype(value).name
+    text = "..." if value is Ellipsis else repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"

@@ -1,0 +1,197 @@
+"""Reading a live graph, the one behind a tensor, into a Program."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backprop import Step, walk
+from ..errors import GradientError, UnsupportedError
+from ..tensor import Tensor
+from .equations import Array, Equation, Program, Variable
+
+__all__ = ["graph"]
+
+PREFIXES = {"parameter": "p", "constant": "c", "intermediate": "v", "output": "out"}
+PACKAGE = str(Path(__file__).parents[1])
+
+
+def graph(
+    outputs: Tensor | Sequence[Tensor], gradients: bool | None = None, names: Mapping[str, Any] | None = None
+) -> Program:
+    """The graph behind one tensor, or several, as a Program with values and gradients.
+
+    gradients   None shows what is known: each leaf's .grad as it stands and, once backward() has
+                filled all of them, the gradients of the intermediates too. True computes all of
+                them now, and changes no .grad; False none.
+    names       what to call tensors and arrays without a name of their own; by default what the
+                caller's variables are called. Whatever has no name gets a letter and a number.
+
+    Raises UnsupportedError for what is no Tensor; with gradients=True, GradientError where an output
+    has none.
+
+    >>> z = Tensor([2.0, 1.0], requires_grad=True, name="z")
+    >>> loss = (z * z).sum()
+    >>> for equation in graph(loss):
+    ...     print(equation)
+    v1 = multiply(z, z)
+    loss = sum(v1)
+    """
+    roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    for root in roots:
+        if not isinstance(root, Tensor):
+            kind = type(root).__name__
+            raise UnsupportedError(f"a graph is read off Tensors, not off {kind}; pass the loss itself")
+    tensors = computed(roots)
+    leaves = [x for t in tensors for _, x in t.node.edges if x.node is None]
+    found: dict[int, Array] = {}
+    if gradients:
+        found = backward_gradients(roots)
+    elif gradients is None:
+        if leaves and all(leaf.grad is not None for leaf in leaves):
+            with suppress(GradientError):  # data has changed since, or the seed is not known
+                found = backward_gradients(roots)
+        ends = [*leaves, *(root for root in roots if root.node is None)]
+        found |= {id(leaf): leaf.grad.data for leaf in ends if leaf.grad is not None}
+    called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
+    return read(tensors, roots, found, called)
+
+
+def computed(roots: Iterable[Tensor]) -> list[Any]:
+    """Every computed tensor that the roots were computed from, the oldest first."""
+    found: dict[int, Tensor] = {}
+    stack = [root for root in roots if root.node is not None]
+    while stack:
+        t = stack.pop()
+        if id(t) not in found:
+            found[id(t)] = t
+            stack += [x for x in t.node.inputs if isinstance(x, Tensor) and x.node is not None]  # type: ignore[union-attr]
+    return sorted(found.values(), key=attrgetter("_number"))
+
+
+def backward_gradients(roots: Iterable[Tensor]) -> dict[int, Array]:
+    """dL/dtensor of every tensor under the roots by its id, where L is the sum of the roots."""
+    totals: dict[int, Array] = {}
+    for root in roots:
+        if not root.requires_grad or root.size != 1:
+            raise GradientError(
+                f"there are no gradients of {root.label}: it must require grad and have one entry; reduce it "
+                f"(.sum(), .mean()), or read the graph with gradients=False"
+            )
+        steps: list[Step] = []
+        seed = np.ones(root.shape, root.dtype)
+        if root.node is not None:
+            walk(root, seed, steps=steps)
+        last = {id(root): seed} | {id(step.input): step.accumulated for step in steps}
+        inputs = {id(step.input): step.input for step in steps}
+        for key, total in last.items():
+            if key in inputs and total.dtype != inputs[key].dtype:
+                total = total.astype(inputs[key].dtype)
+            totals[key] = totals[key] + total if key in totals else total
+    return totals
+
+
+def callers_variables() -> dict[str, Any]:
+    """The local variables of whoever called into the package, but for those that start with an underscore."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back
+    variables = frame.f_locals
+    found = {n: x for n, x in variables.items() if isinstance(x, Tensor | np.ndarray) and n[0] != "_"}
+    if isinstance(variables, dict) and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        variables.clear()  # the copy of a function's locals (before Python 3.13) would keep its tensors alive
+    return found
+
+
+def read(
+    tensors: list[Any], roots: Sequence[Tensor], found: dict[int, Array], called: dict[int, str]
+) -> Program:
+    """The equations of tensors in forward order, with the gradients and names found by the tensors' ids."""
+    things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
+    scopes: dict[int, tuple[str, ...]] = {}
+    for t in tensors:
+        for i, x in enumerate(t.node.inputs):
+            key = key_of(t, i, x)
+            things.setdefault(key, x)
+            if not (isinstance(x, Tensor) and x.node):
+                scopes[key] = common(scopes.get(key, t.node.scope), t.node.scope)
+        things[id(t)], scopes[id(t)] = t, t.node.scope
+    things |= {id(root): root for root in roots}
+    tops = set(map(id, roots))
+    kinds = {key: kind_of(x, key in tops) for key, x in things.items()}
+    names = naming(things, kinds, called)
+    variables = {
+        key: Variable(names[key], kinds[key], array_of(x), found.get(key), scopes.get(key, ()), literal_of(x))
+        for key, x in things.items()
+    }
+    equations = [
+        Equation(
+            t.node.primitive,
+            tuple(variables[key_of(t, i, x)] for i, x in enumerate(t.node.inputs)),
+            dict(t.node.attrs),
+            variables[id(t)],
+            t.node.scope,
+        )
+        for t in tensors
+    ]
+    return Program(equations, [variables[id(root)] for root in roots])
+
+
+def key_of(t: Tensor, i: int, x: Any) -> Any:
+    """What tells an input from others: a tensor or array is one variable wherever it stands, a number not."""
+    return id(x) if isinstance(x, Tensor | np.ndarray) else (id(t), i)
+
+
+def kind_of(x: Any, top: bool) -> str:
+    if isinstance(x, Tensor) and x.node is not None:
+        return "output" if top else "intermediate"
+    return "parameter" if isinstance(x, Tensor) and x.requires_grad else "constant"
+
+
+def array_of(x: Any) -> Array:
+    return x.data if isinstance(x, Tensor) else np.asarray(x)
+
+
+def literal_of(x: Any) -> str | None:
+    if isinstance(x, np.generic):
+        return repr(x.item())
+    return repr(x) if isinstance(x, int | float | None) else None
+
+
+def common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes that two have in common, from the outermost on."""
+    n = next((i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q), min(len(a), len(b)))
+    return a[:n]
+
+
+def naming(things: dict[Any, Any], kinds: dict[Any, str], called: dict[int, str]) -> dict[Any, str]:
+    """A name for each that no other has: its own, else the caller's, else a letter with a number."""
+    names: dict[Any, str] = {}
+    taken: set[str] = set()
+    counts: dict[str, int] = {}
+
+    def unique(stem: str, separator: str) -> str:
+        name = stem if separator else ""
+        while not name or name in taken:
+            counts[stem] = counts.get(stem, 1 if separator else 0) + 1
+            name = f"{stem}{separator}{counts[stem]}"
+        taken.add(name)
+        return name
+
+    own = {key: str(x.name) for key, x in things.items() if isinstance(x, Tensor) and x.name}
+    for given in (own, called):
+        for key in things:
+            if key in given and key not in names:
+                names[key] = unique(given[key], "_")
+    nameless = [key for key in things if key not in names]
+    outputs = [key for key in nameless if kinds[key] == "output"]
+    for key in nameless:
+        names[key] = unique(PREFIXES[kinds[key]], "_" if outputs == [key] else "")
+    return names

@@ -1,0 +1,61 @@
+"""A Program as a table of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from unicodedata import combining, east_asian_width
+
+from ..program import Program, Variable
+from .numbers import clip, plain, summary
+
+__all__ = ["aligned", "text"]
+
+
+def text(program: Program) -> str:
+    """A line for each variable, inputs first: name, op, shape, dtype, value, gradient, and scope if any.
+
+    >>> import numpy as np
+    >>> from tinygrad_sm import Tensor
+    >>> from tinygrad_sm.program import graph
+    >>> z = Tensor([2.0, 1.0], requires_grad=True, name="z")
+    >>> loss = np.sum(z * z)
+    >>> loss.backward()
+    >>> print(text(graph(loss)))
+    Program of loss: 2 equations, 1 parameter
+    <BLANKLINE>
+    name  op              shape  dtype    value  gradient
+    z     parameter       (2,)   float64  [2 1]  [4 2]
+    v1    multiply(z, z)  (2,)   float64  [4 1]  [1 1]
+    loss  sum(v1)         ()     float64  5      1
+    """
+    table = [row(v, v.kind) for v in program.inputs if v.literal is None]
+    table += [row(equation.output, equation.call) for equation in program]
+    head = ["name", "op", "shape", "dtype", "value", "gradient", "scope"]
+    if not any(line[-1] for line in table):
+        head, table = head[:-1], [line[:-1] for line in table]
+    return "\n".join([f"Program {plain(program.title)}", "", *aligned([head, *table])])
+
+
+def row(v: Variable, op: str) -> list[str]:
+    scope = "/".join(v.scope)
+    texts = (clip(plain(v.name), 32), clip(plain(op), 60), str(v.shape), str(v.dtype))
+    return [*texts, summary(v.value), summary(v.gradient), clip(plain(scope), 40)]
+
+
+def aligned(table: Iterable[Sequence[str]], gap: str = "  ") -> list[str]:
+    """The rows of a table as lines, each column as wide as its widest cell."""
+    table = list(table)
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
+    lines = (gap.join(pad(cell, width) for cell, width in zip(row, widths, strict=True)) for row in table)
+    return [line.rstrip() for line in lines]
+
+
+def pad(cell: str, width: int) -> str:
+    return cell + " " * (width - columns(cell))
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
