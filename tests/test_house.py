@@ -33,7 +33,8 @@ BUILDS_ON = {
     "softmax": {"primitive", "rules", "errors"},
     "ops": {"rules", "softmax", "primitive"},
     "backprop": {"primitive", "errors"},
-    "tensor": {"ops", "backprop"},
+    "arraylike": {"ops"},
+    "tensor": {"arraylike", "backprop"},
     "transforms": {"tensor"},
     "check": {"transforms"},
     "program": {"tensor"},
@@ -51,7 +52,7 @@ BUILDS_ON = {
 # layer: what it may import inside a function besides, at the moment when somebody asks for a picture
 FINDS_WHEN_ASKED = {"program": {"show"}, "tensor": {"program", "show"}}
 
-ENGINE = {"errors", "primitive", "rules", "softmax", "ops", "backprop", "tensor"}
+ENGINE = {"errors", "primitive", "rules", "softmax", "ops", "arraylike", "backprop", "tensor"}
 CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE = 250, 1000
 WIDTH, WIDTH_OF_RULES = 110, 120
 

@@ -1,8 +1,9 @@
 """The graph behind a tensor, and the one walk back through it.
 
-A Tensor points to the Node that made it, a Node to its inputs, and nothing points forward: there are no cycles, and a loss
-that is dropped frees its graph at once. Every tensor has a number that grows with time, so the numbers are a topological
-order of every graph: the backward pass takes the youngest tensor that waits, asks its rules, and goes on to the next.
+A Tensor points to the Node that made it, a Node to its inputs, and nothing points forward: there are no
+cycles, and a loss that is dropped frees its graph at once. Every tensor has a number that grows with time, so
+the numbers are a topological order of every graph: the backward pass takes the youngest tensor that waits,
+asks its rules, and goes on to the next.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def within(**changes: Any) -> Iterator[None]:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Within it (or in a function that it decorates) nothing is recorded; it holds for the current thread only.
+    """Within it (or in a function that it decorates) nothing is recorded; it holds for the current thread
+    only.
 
     >>> x = Tensor(3.0, requires_grad=True)
     >>> with no_grad():
@@ -108,7 +110,8 @@ class Step(NamedTuple):
 
 
 def order(root: Tensor, since: int = 0) -> list[Tensor]:
-    """Every computed tensor that root was computed from, each after all that used it: the one order of everything.
+    """Every computed tensor that root was computed from, each after all that used it: the one order of
+    everything.
 
     Tensors with a number below `since` are left out.
     """
@@ -127,8 +130,8 @@ def walk(
 ) -> dict[Tensor, Any]:
     """The backward pass: dL/dleaf of every leaf under root (L), given dL/droot.
 
-    Computed on ndarrays; on Tensors, and so recorded, if create_graph. Tensors whose number is in `stop` count as leaves.
-    Each edge is noted in `steps`, if given.
+    Computed on ndarrays; on Tensors, and so recorded, if create_graph. Tensors whose number is in `stop`
+    count as leaves. Each edge is noted in `steps`, if given.
     """
     since = min(stop, default=0)
     totals = {root._number: seed}

@@ -1,4 +1,5 @@
-"""The exceptions of the package. Each also is the built-in exception that Python or NumPy would raise in its place.
+"""The exceptions of the package. Each also is the built-in exception that Python or NumPy would raise in its
+place.
 
     TinygradError
     ├── ShapeError       (ValueError)     shapes that do not fit together
@@ -37,7 +38,8 @@ class BoundsError(TinygradError, IndexError):
 
 
 class DtypeError(TinygradError, TypeError):
-    """Data of a kind that has no real derivative: complex, object, text, or integers where floats are needed."""
+    """Data of a kind that has no real derivative: complex, object, text, or integers where floats are
+    needed."""
 
 
 class GradientError(TinygradError, RuntimeError):
@@ -45,7 +47,8 @@ class GradientError(TinygradError, RuntimeError):
 
 
 class UnsupportedError(TinygradError, TypeError):
-    """A function, keyword or conversion that would lose the gradient; the message says what to use instead."""
+    """A function, keyword or conversion that would lose the gradient; the message says what to use
+    instead."""
 
 
 class DataError(TinygradError, ValueError):

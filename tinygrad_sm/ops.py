@@ -1,6 +1,8 @@
-"""The functions and methods that follow from the tables of primitives; `ops.pyi`, written from them, tells editors.
+"""The functions and methods that follow from the tables of primitives; `ops.pyi`, written from them, tells
+editors.
 
-A row in a table is a function here under every name that NumPy has for it, and, if it takes one array, a method of Tensor.
+A row in a table is a function here under every name that NumPy has for it, and, if it takes one array, a
+method of Tensor.
 """
 
 import numpy as np

@@ -1,4 +1,5 @@
-"""The package's random generator: whatever is random draws from it, or from the generator or seed given as rng=."""
+"""The package's random generator: whatever is random draws from it, or from the generator or seed given as
+rng=."""
 
 from functools import cache
 

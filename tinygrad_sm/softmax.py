@@ -1,14 +1,15 @@
 r"""Softmax and cross-entropy, by both roads: composed of exp, sum, divide and log, and fused into one op.
 
-The letters, of a row each: z logits, m = max z, e = exp(z - m), s = the sum of e without the largest entry, which is 1, so
-that a = softmax(z) = e / (1 + s); t targets; y output; g = dL/dy. N is the number of rows, K that of classes.
+The letters, of a row each: z logits, m = max z, e = exp(z - m), s = the sum of e without the largest entry,
+which is 1, so that a = softmax(z) = e / (1 + s); t targets; y output; g = dL/dy. N is the number of rows, K
+that of classes.
 
     composed   a = exp(z) / sum exp(z),   C = -sum t ln a,   and the backward pass goes through log, divide, sum and exp
     fused      one node, whose backward pass is a - t
 
-The fused arithmetic never subtracts what is nearly equal: the loss is ln(1 + s) - (z_t - m), and where t is 1 the gradient is
-minus the sum of the *other* a_j, not a_t - 1. A sample that is classified with near certainty still has a loss and a gradient
-that are right to the last digits, where 1 - a_t would round to 0.
+The fused arithmetic never subtracts what is nearly equal: the loss is ln(1 + s) - (z_t - m), and where t is 1
+the gradient is minus the sum of the *other* a_j, not a_t - 1. A sample that is classified with near certainty
+still has a loss and a gradient that are right to the last digits, where 1 - a_t would round to 0.
 """
 
 from functools import lru_cache
@@ -23,15 +24,18 @@ from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 
 
+NAME = "softmax_cross_entropy"
 REDUCTIONS = ("mean", "sum", "none")
 
 
 def to_rows(z: Array, axis: int) -> Array:
     """z with the class axis last and all others in one: (N, K)."""
+    if not -z.ndim <= axis < z.ndim:
+        raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
+    if not z.shape[axis]:
+        raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
     if z.ndim == 2 and axis in (-1, 1):
         return z
-    if not -z.ndim <= axis < z.ndim:
-        raise ShapeError(f"softmax: axis {axis} does not exist in logits of shape {z.shape}")
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 
@@ -68,8 +72,6 @@ class Rows:
 
     def __init__(self, z: Array) -> None:
         n, k = z.shape
-        if not k:
-            raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
         if not z.flags.c_contiguous:
             z = np.ascontiguousarray(z)
         self.start = row_starts(n, k)
@@ -100,13 +102,14 @@ class Rows:
         return np.log1p(self.s) - (self.z.ravel()[t] - self.m)
 
     def a_minus_one(self, t: Array) -> Array:
-        """total (a - 1) of one entry of each row: minus the sum of the other e. Nothing is lost, because that entry either
-        is 1, or is not the largest, which is 1."""
+        """total (a - 1) of one entry of each row: minus the sum of the other e. Nothing is lost, because that
+        entry either is 1, or is not the largest, which is 1."""
         return (self.e.ravel()[t] - self.one) - self.s
 
 
 def limits(z: Array, m: Array) -> tuple[Array, Array]:
-    """Logits and their maxima where there are infinite ones: all the probability is on those that are +inf."""
+    """Logits and their maxima where there are infinite ones: all the probability is on those that are
+    +inf."""
     for row in np.flatnonzero(m == -np.inf):
         raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
     sure, inf = m == np.inf, z.dtype.type(np.inf)
@@ -114,7 +117,8 @@ def limits(z: Array, m: Array) -> tuple[Array, Array]:
 
 
 class ByIndex:
-    """Cross-entropy with one class index t per row, times a factor c per row (1 if None): its class weight, 0 if left out."""
+    """Cross-entropy with one class index t per row, times a factor c per row (1 if None): its class weight, 0
+    if left out."""
 
     __slots__ = ("c", "loss", "n", "rows", "t")
 
@@ -164,55 +168,59 @@ class ByDistribution:
 # ---- targets ----
 
 
-def read_targets(z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int) -> tuple[Array, Array | None]:
-    """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None if all are)."""
+def read_targets(
+    z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
+) -> tuple[Array, Array | None]:
+    """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
     k = z.shape[axis]
     if not 0 <= label_smoothing <= 1:
-        raise DataError(f"softmax_cross_entropy: label_smoothing must be from 0 to 1, not {label_smoothing}")
+        raise DataError(f"{NAME}: label_smoothing must be from 0 to 1, not {label_smoothing}")
     if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
-        raise DataError(f"softmax_cross_entropy: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
+        raise DataError(f"{NAME}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
     if t.shape == z.shape:
         if ignore_index is not None:
-            raise DataError("softmax_cross_entropy: ignore_index goes with class indices; the targets are distributions")
+            raise DataError(f"{NAME}: ignore_index goes with class indices, but the targets are distributions")
         t = to_rows(t, axis)
         check_distributions(t)
         return t, None
     if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
         raise ShapeError(
-            f"softmax_cross_entropy: targets of shape {t.shape} do not fit logits of shape {z.shape} with their classes on axis "
-            f"{axis}; give class indices of that shape without the axis, or distributions of that shape"
+            f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on axis {axis}; "
+            f"give class indices of the logits' shape without that axis, or distributions of the logits' shape"
         )
     if t.dtype.kind not in "iu":
-        raise DtypeError(f"softmax_cross_entropy: class indices must be integers, not {t.dtype}; use t.astype(int)")
+        raise DtypeError(f"{NAME}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
     t, kept = t.ravel(), None
     if ignore_index is not None:
         if not isinstance(ignore_index, (int, np.integer)):
-            raise DataError(f"softmax_cross_entropy: ignore_index must be an integer, not {ignore_index!r}")
+            raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
         kept = t != ignore_index
         t = np.where(kept, t, 0)
     if t.size and np.maximum.reduce(t.astype(np.uint64)) >= k:  # a negative one becomes huge
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
-            f"softmax_cross_entropy: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, or "
-            f"leave such rows out with ignore_index={t[row]}"
+            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, or leave "
+            f"such rows out with ignore_index={t[row]}"
         )
     return t if t.dtype.kind == "i" else t.astype(np.intp), kept
 
 
 def check_distributions(t: Array) -> None:
-    """Raise a DataError unless every row is a distribution: nothing below 0, sum 1 up to the rounding of its dtype."""
-    tolerance = np.finfo(t.dtype).eps ** 0.75 * max(1, t.shape[1] ** 0.5) if t.dtype.kind == "f" else 0
-    good = (np.abs(t.sum(1) - 1) <= tolerance) & (t >= 0).all(1)
+    """Raise a DataError unless every row is a distribution: no entry below 0, sum 1 up to its dtype's rounding."""
+    tolerance = np.finfo(t.dtype).eps ** 0.75 if t.dtype.kind == "f" else 0
+    sums = t.sum(1, dtype=np.float64)
+    good = (np.abs(sums - 1) <= tolerance) & (t >= 0).all(1)
     if not good.all():
         row = int(np.argmin(good))
         raise DataError(
-            f"softmax_cross_entropy: the targets of row {row} are not a distribution: their sum is {t[row].sum():.9g}, the "
-            f"smallest {t[row].min():.9g}; divide each row by its sum, or give class indices"
+            f"{NAME}: the targets of row {row} are not a distribution: their sum is {sums[row]:.9g}, the smallest is "
+            f"{t[row].min():.9g}; divide each row by its sum, or give class indices"
         )
 
 
 def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
-    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all are 1."""
+    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all
+    are 1."""
     if t.ndim == 2 or (kept is None and weight is None):
         return None
     w = 1 if weight is None else np.asarray(weight)[t]
@@ -220,7 +228,8 @@ def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
 
 
 def distributions(t: Array, kept: Array, k: int, label_smoothing: float, weight: Any, dtype: Any) -> Array:
-    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a Tensor."""
+    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a
+    Tensor."""
     if t.ndim == 1:
         t = (t[:, None] == np.arange(k)).astype(dtype)
     if label_smoothing:
@@ -235,17 +244,17 @@ def per_class(label_smoothing: float, weight: Any) -> Array:
     return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
 
 
-def divisor(t: Array, c: Array, reduction: str) -> Array:
+def divisor(t: Array, c: Array | None, reduction: str) -> Any:
     """What the sum of the rows' losses is divided by."""
     if reduction not in REDUCTIONS:
-        raise DataError(f"softmax_cross_entropy: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+        raise DataError(f"{NAME}: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+    if c is not None and len(t) and not c.any():
+        raise DataError(f"{NAME}: no loss is left: every row is left out by ignore_index, or its class has weight 0")
     if reduction != "mean":
         return 1
-    total = len(t) if c is None else c.sum()
-    if not total:
-        why = "there are no rows" if not len(t) else "every row is left out by ignore_index, or its class has weight 0"
-        raise DataError(f"softmax_cross_entropy: a mean over nothing: {why}")
-    return total
+    if not len(t):
+        raise DataError(f"{NAME}: a mean over no rows; give at least one, or use reduction='sum'")
+    return len(t) if c is None else c.sum()
 
 
 def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
@@ -271,7 +280,10 @@ def log_softmax(z: Array, axis: int = -1) -> Array:
 
 
 
-def kernel(z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None, ignore_index: int | None = None, axis: int = -1) -> tuple[Array, ByIndex | ByDistribution]:
+def kernel(
+    z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None,
+    ignore_index: int | None = None, axis: int = -1,
+) -> tuple[Array, ByIndex | ByDistribution]:  # fmt: skip
     """The loss, and the softmax that its gradient needs."""
     z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
@@ -286,7 +298,10 @@ def kernel(z: Array, t: Array, reduction: str = "mean", label_smoothing: float =
     return reduced(saved.loss, z, saved.n, reduction, axis), saved
 
 
-def definition(z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None, ignore_index: int | None = None, axis: int = -1) -> Array:
+def definition(
+    z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None,
+    ignore_index: int | None = None, axis: int = -1,
+) -> Array:  # fmt: skip
     """The same out of max, exp, sum, log and their like."""
     rows, kept = to_rows(z, axis), None
     if np.shape(t) == z.shape:
@@ -304,30 +319,34 @@ def definition(z: Array, t: Array, reduction: str = "mean", label_smoothing: flo
 
 # fmt: off
 softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \mathrm{softmax}(z)",
-    kernel=kernel,
-    definition=definition,
-    rules=(lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
-               from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),
-           lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
-               from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis)),
-    public="softmax_cross_entropy",
-    shapes="logits (..., K, ...), classes on `axis`; targets are class indices without that axis, or distributions of its shape",
+    kernel=kernel, definition=definition, public=NAME,
+    rules=(
+        lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
+            from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),
+        lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
+            from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis),
+    ),
+    shapes="logits (..., K, ...) with K classes on `axis`; targets: indices without that axis, or of the logits' shape",
     example="tg.softmax_cross_entropy([[2., 1., 0.1]], [0]) -> np.float64(0.4170300162778335)",
     doc="""Cross-entropy of softmax(z) with targets, in one op whose backward pass is a - t.
 
-targets          class indices (integers) or distributions (rows that sum to 1)
-reduction        "mean" over the rows (divided by the sum of their class weights), "sum" or "none"
-label_smoothing  the part of each target that is spread evenly over all classes
+targets          class indices (integers), or distributions: rows that sum to 1
+reduction        "mean" over the rows (over the weights of their classes, if there are any), "sum" or "none"
+label_smoothing  the part of each target that is spread evenly over the classes
 weight           a factor for each class
-ignore_index     a class index that marks rows to leave out
+ignore_index     the class index that marks rows to leave out
 
-Raises DataError for labels out of range, rows that are no distribution, a mean over nothing; ShapeError; DtypeError.
-Source: Bridle (1990), "Probabilistic interpretation of feedforward classification network outputs".""")
+Raises DataError for labels out of range, rows that are no distribution, and where no loss is left; ShapeError, DtypeError.
+Source: Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.""")
 
-primitive(softmax, r"\frac{e^{z_j}}{\sum_k e^{z_k}}", lambda g, y, z, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)),
-    shapes="any; y sums to 1 along `axis`", example="tg.softmax([2., 1., 0.1]) -> array([0.65900114, 0.24243297, 0.09856589])")
-primitive(log_softmax, r"\ln \mathrm{softmax}(z)", lambda g, y, z, axis=-1: g - PRIMITIVES["softmax"](z, axis=axis) * np.sum(g, axis, keepdims=True),
-    shapes="any", example="tg.log_softmax([2., 1., 0.1]) -> array([-0.41703002, -1.41703002, -2.31703002])")
+primitive(softmax, r"\frac{e^{z_j}}{\sum_k e^{z_k}}",
+    lambda g, y, z, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)),                            # y_j (delta - y_i)
+    shapes="any; y sums to 1 along `axis`",
+    example="tg.softmax([2., 1., 0.1]) -> array([0.65900114, 0.24243297, 0.09856589])")
+primitive(log_softmax, r"\ln \mathrm{softmax}(z)",
+    lambda g, y, z, axis=-1: g - PRIMITIVES["softmax"](z, axis=axis) * np.sum(g, axis, keepdims=True),  # delta - y_i
+    shapes="any",
+    example="tg.log_softmax([2., 1., 0.1]) -> array([-0.41703002, -1.41703002, -2.31703002])")
 # fmt: on
 
 
@@ -336,11 +355,12 @@ primitive(log_softmax, r"\ln \mathrm{softmax}(z)", lambda g, y, z, axis=-1: g - 
 
 @composition()
 def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False) -> Array:
-    """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative, as it is taught.
+    """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative,
+    as it is taught.
 
-    C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the logits' shape, and are
-    not asked to sum to 1. With shift=True the row's largest logit is subtracted first; without, exp overflows at logits above
-    709 (88 in float32) and C is NaN.
+    C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the
+    logits' shape, and are not asked to sum to 1. With shift=True the row's largest logit is subtracted first;
+    without, exp overflows at logits above 709 (88 in float32) and C is NaN.
 
     >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
     np.float64(0.4170300162778335)

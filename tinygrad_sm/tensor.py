@@ -1,34 +1,32 @@
-"""Tensors: arrays that remember how they were made, and behave towards Python and NumPy as arrays do."""
+"""Tensors: arrays that remember how they were made, and find the derivatives of what was made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import ops
+from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Node, mode, now, walk, within
 from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import DISPATCH, PRIMITIVES, Differentiable, Fused, Primitive, ones
+from .primitive import Fused, Primitive, ones
 
 __all__ = ["Tensor"]
 
-NDArray = np.ndarray[Any, np.dtype[Any]]
-_PLAIN = (np.ndarray, np.generic, float, int, type(None))  # what NumPy takes as it is; numbers keep their weak dtype
+_AS_IT_IS = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
 _new = object.__new__
 
 
-class Tensor(ops.Methods, Differentiable):
+class Tensor(ArrayLike):
     """An array that can remember how it was made.
 
     Tensor(data, requires_grad=False, name=None, dtype=None)
 
-    data            an array, a number or nested lists of numbers: real; copied in if requires_grad, else shared
+    data            an array, a number or nested lists of real numbers: copied if requires_grad, else shared
     requires_grad   whether backward() shall put dL/dtensor into .grad; integers become float64 then
     name            what graphs call it
 
-    Raises DtypeError for complex, text or object data.
+    Raises DtypeError for complex, text or object data, ShapeError for ragged lists.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -45,31 +43,33 @@ class Tensor(ops.Methods, Differentiable):
     node: Node | None
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
-        self._data, self._requires_grad, self._grad, self.node, self._number = _array(data, dtype), False, None, None, now()
+        self._data, self._requires_grad, self._number = _array(data, dtype), False, now()
+        self._grad = self.node = None
         self.name = name
-        self.requires_grad = requires_grad
+        if requires_grad:
+            self.requires_grad = True
 
     # ---- what it holds ----
 
     @property
     def data(self) -> NDArray:
-        """The array itself, not a copy. Setting it is allowed on leaves; a leaf that requires grad takes a copy."""
+        """The array itself, not a copy. It can be set on leaves; one that requires grad takes a copy."""
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
         if self.node is not None:
-            raise GradientError(f"{self.label} was computed: its data follows from its inputs; use .detach() for a copy")
+            raise GradientError(f"{self.label} follows from its inputs: its data cannot be set; use .detach()")
         array = _array(value)
         if self._requires_grad:
             if array.shape != self.shape:
-                raise ShapeError(f"{self.label} has shape {self.shape}, the new data {array.shape}; make a new Tensor")
+                raise ShapeError(f"{self.label}: the new data has shape {array.shape}; make a new Tensor of it")
             array = np.array(array, self.dtype)
         self._data = array
         self._changed()
 
     def _changed(self) -> None:
-        """Note that the data was replaced or updated: a graph that read the old data must not be walked back."""
+        """Note that the data was set or updated: a graph that read the old data refuses to be walked back."""
         self._number = now()
 
     @property
@@ -82,7 +82,7 @@ class Tensor(ops.Methods, Differentiable):
         if bool(value) == self._requires_grad:
             return
         if self.node is not None:
-            raise GradientError(f"{self.label} was computed, so it requires grad as its inputs do; use .detach()")
+            raise GradientError(f"{self.label} requires grad because its inputs do; use .detach() for a constant")
         if value:
             self._data = np.array(self._data, None if self._data.dtype.kind == "f" else np.float64)
         self._requires_grad = bool(value)
@@ -97,51 +97,27 @@ class Tensor(ops.Methods, Differentiable):
     def grad(self, value: Any) -> None:
         if value is not None:
             value = value if isinstance(value, Tensor) else Tensor(value)
-            value = value if value.dtype == self.dtype else value.astype(self.dtype)
             if value.shape != self.shape:
-                raise ShapeError(f"the gradient of {self.label} must have its shape {self.shape}, not {value.shape}")
+                raise ShapeError(f"{self.label}: its gradient must have its shape, not {value.shape}")
+            value = value if value.dtype == self.dtype else value.astype(self.dtype)
         self._grad = value
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        return self._data.size
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
-
-    @property
-    def T(self) -> Tensor:
-        return PRIMITIVES["transpose"](self)  # type: ignore[no-any-return]
-
-    def numpy(self) -> NDArray:
-        """A copy of the data as an ndarray, out of the graph."""
-        return self._data.copy()
-
-    def item(self) -> float:
-        """The one entry as a Python number."""
-        return self._data.item()  # type: ignore[no-any-return]
-
-    def detach(self) -> Tensor:
-        """A constant with the same data (shared), out of the graph."""
-        return _constant(self._data)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
         self._grad = None
 
+    def numpy(self) -> NDArray:
+        """A copy of the data as an ndarray, out of the graph."""
+        return self._data.copy()
+
+    def detach(self) -> Tensor:
+        """A constant with the same data (shared), out of the graph."""
+        return _constant(self._data)
+
     @property
     def label(self) -> str:
-        """How messages speak of this tensor."""
-        made = f"tensor made by {self.node.primitive.name}" if self.node else "tensor"
+        """What messages call this tensor."""
+        made = f"the tensor made by {self.node.primitive.name}" if self.node else "the tensor"
         return f"{made} {self.name!r}" if self.name else f"{made} of shape {self.shape}"
 
     def __repr__(self) -> str:
@@ -150,98 +126,30 @@ class Tensor(ops.Methods, Differentiable):
         grad = ", requires_grad=True" if self._requires_grad else ""
         return f"Tensor({text}{dtype}{grad}{f', name={self.name!r}' if self.name else ''})"
 
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same entries in another shape, given as numbers or as a tuple; -1 stands for what is left."""
-        return PRIMITIVES["reshape"](self, shape=shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """The axes in another order, given as numbers or as a tuple; reversed if none is given."""
-        return PRIMITIVES["transpose"](self, axes=(axes[0] if len(axes) == 1 else axes) or None)  # type: ignore[no-any-return]
-
-    # ---- Python's and NumPy's protocols ----
-
     def __copy__(self) -> Tensor:
         return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.node is not None:
-            raise GradientError(f"{self.label} was computed, and a copy of it would lose its graph; use .detach() or .copy()")
+            raise GradientError(f"{self.label} cannot be copied without its graph; use .copy() or .detach()")
         t: Tensor = _new(type(self))
-        t._data, t._requires_grad, t._number, t.node, t.name = self._data.copy(), self._requires_grad, now(), None, self.name
-        t._grad = self._grad and self._grad.detach().copy()
+        t._data, t._requires_grad, t._number = self._data.copy(), self._requires_grad, now()
+        t.node, t.name, t._grad = None, self.name, self._grad and _constant(self._grad._data.copy())
         return t
 
     def __reduce__(self) -> Any:
-        raise UnsupportedError("tensors are not pickled: nothing that is loaded may run code; use tg.save and tg.load")
-
-    __hash__ = object.__hash__
-
-    def __neg__(self) -> Tensor:
-        return _apply(PRIMITIVES["negative"], (self,), {})
-
-    def __abs__(self) -> Tensor:
-        return _apply(PRIMITIVES["absolute"], (self,), {})
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self._data)))
-
-    def __getitem__(self, key: Any) -> Tensor:
-        return _apply(PRIMITIVES["getitem"], (self,), {"key": _plain(key)})
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if self._requires_grad:
-            raise GradientError(
-                f"t[...] = v would change {self.label} under its graph; build a new tensor with "
-                f"np.where(mask, v, t), or, for a leaf, set t.data"
-            )
-        data = self._data.copy()  # a graph that used the old entries keeps them
-        data[_plain(key)] = _plain(value)
-        self.data = data
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        if self._requires_grad:
-            raise UnsupportedError(
-                f"NumPy wants a plain array of {self.label}, which requires grad, and would lose its gradient; use "
-                f".numpy() or .detach() where none is needed, and tg.stack to join tensors"
-            )
-        return np.array(self._data, dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs and ufunc in DISPATCH:
-            return DISPATCH[ufunc](*inputs)
-        name = "".join([ufunc.__name__, f".{method}" * (method != "__call__"), *(f" with {key}=" for key in kwargs)])
-        return _without_gradient(name, getattr(ufunc, method), inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in DISPATCH:
-            return DISPATCH[function](*args, **kwargs)
-        return _without_gradient(function.__name__, function, args, kwargs)
+        raise UnsupportedError("tensors are not pickled, so that nothing loaded runs code; use tg.save and tg.load")
 
     # ---- the backward pass ----
 
     def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
         """Add dL/dleaf to the .grad of every leaf that this tensor (L) was computed from.
 
-        gradient      dL/dself, of this tensor's shape; may be left out for a scalar, and is 1 then
+        gradient      dL/dself, of this tensor's shape; 1 if it is left out, which a single entry allows
         create_graph  record the pass itself, so that the gradients can be differentiated
 
-        Raises GradientError where there is nothing to differentiate or data changed since, ShapeError for a gradient of
-        another shape. If anything is raised on the way, every .grad stays as it was.
+        Raises GradientError where there is nothing to differentiate or data has changed since, ShapeError for
+        a gradient of another shape. Whatever is raised on the way, every .grad stays as it was.
 
         >>> x = Tensor(3.0, requires_grad=True)
         >>> y = x**3
@@ -252,69 +160,90 @@ class Tensor(ops.Methods, Differentiable):
         """
         seed = self._seed(gradient, create_graph)
         if self.node is None:
-            totals = {self: seed if create_graph else seed.copy()}
+            totals = {self: seed.copy()}
         elif create_graph:
             with within(recording=True):
                 totals = walk(self, seed, True)
         else:
             totals = walk(self, seed)
-        found = [
-            (leaf, _constant(total))
-            if type(total) is np.ndarray and leaf._grad is None and total.dtype is leaf._data.dtype
-            else (leaf, leaf._added(total))
-            for leaf, total in totals.items()
-        ]
+        found = [(leaf, leaf._with(total)) for leaf, total in totals.items()]
         for leaf, grad in found:
             leaf._grad = grad
 
-    def _added(self, total: Any) -> Tensor:
+    def _with(self, total: Any) -> Tensor:
         """What a pass found, in this leaf's dtype, added to the gradient that it has."""
-        if total.dtype != self.dtype:
+        if total.dtype is not self._data.dtype and total.dtype != self.dtype:
             total = total.astype(self.dtype)
         if self._grad is not None:
             total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
         return total if isinstance(total, Tensor) else _constant(np.asarray(total))
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
+        """dL/dself for the start of a pass: ones, or the gradient given, checked."""
         if not self._requires_grad:
             raise GradientError(
-                f"backward: {self.label} does not require grad: none of its inputs does, or it was computed under "
-                f"no_grad or detached; make a leaf with Tensor(..., requires_grad=True)"
+                f"backward: {self.label} does not require grad: it is a constant, or it was computed from constants "
+                f"or under no_grad; make a leaf with Tensor(..., requires_grad=True)"
             )
-        if gradient is None:
-            if self.size != 1:
-                raise GradientError(
-                    f"backward: {self.label} has shape {self.shape}, not one entry; reduce it (.sum(), .mean()) or give "
-                    f"backward(gradient) of its shape"
-                )
-            seed = ones(self.shape, self.dtype)
-        else:
+        if gradient is not None:
             seed = gradient if create_graph and isinstance(gradient, Tensor) else _array(gradient, self.dtype)
             if seed.shape != self.shape:
-                raise ShapeError(f"backward: the gradient has shape {seed.shape}, but {self.label} has shape {self.shape}")
+                raise ShapeError(f"backward: {self.label} needs a gradient of its shape {self.shape}, not {seed.shape}")
+        elif self.size != 1:
+            raise GradientError(
+                f"backward: {self.label} has {self.size} entries, not one; reduce it first (.sum(), .mean()), or give "
+                f"backward(gradient) of shape {self.shape}"
+            )
+        else:
+            seed = ones(self.shape, self._data.dtype)
         return seed if not create_graph or isinstance(seed, Tensor) else _constant(seed)
+
+    # ---- how primitives run on tensors ----
+
+    @staticmethod
+    def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
+        values: list[Any] = []
+        edges = []
+        as_given = True
+        for rule, x in zip(primitive.rules_for(inputs), inputs, strict=False):
+            if isinstance(x, Tensor):
+                values.append(x._data)
+                if x._requires_grad and rule is not None:
+                    edges.append((rule, x))
+            elif isinstance(x, _AS_IT_IS):
+                values.append(x)
+            else:
+                values.append(np.asarray(plain(x)))
+                as_given = False
+        if not as_given:
+            inputs = tuple(x if isinstance(x, Tensor) else value for x, value in zip(inputs, values, strict=True))
+        if attrs:
+            attrs = {name: plain(value) for name, value in attrs.items()}
+        try:
+            if isinstance(primitive, Fused):
+                y, saved = primitive.kernel(*values, **attrs)
+                values.insert(0, saved)
+            else:
+                y = primitive.function(*values, **attrs)
+        except TinygradError:
+            raise
+        except (ValueError, IndexError, TypeError) as error:
+            raise _misfit(error, primitive, values) from error
+        return _result(y, primitive, inputs, values, edges, attrs) if primitive.differentiable else _wrapped(y)
 
 
 def _array(data: Any, dtype: Any = None) -> NDArray:
     """Data as an array of real numbers."""
     if isinstance(data, Tensor) and data._requires_grad:
-        raise UnsupportedError(f"{data.label} requires grad: a new Tensor of it would lose that; use it, or .detach()")
+        raise UnsupportedError(f"a new Tensor of {data.label} would lose its gradient; use it, or .detach()")
     try:
-        array = np.asarray(_plain(data))
+        array = np.asarray(plain(data))
     except ValueError as error:
         raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"Tensor: data of dtype {array.dtype}; it must be real numbers (float, int or bool)")
+        raise DtypeError(f"Tensor: the data has dtype {array.dtype}; it must be real numbers (float, int or bool)")
     return array if dtype is None else array.astype(dtype, copy=False)
-
-
-def _plain(value: Any) -> Any:
-    """Constant Tensors taken out of a value, an index or a list; one that requires grad is an error."""
-    if isinstance(value, Tensor):
-        return value.__array__()
-    if isinstance(value, (tuple, list)):
-        return type(value)([_plain(v) for v in value])
-    return value
 
 
 def _constant(array: NDArray) -> Tensor:
@@ -324,36 +253,11 @@ def _constant(array: NDArray) -> Tensor:
     return t
 
 
-def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Tensor:
-    """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
-    values: list[Any] = []
-    edges = []
-    as_given = True
-    for rule, x in zip(primitive.rules_for(inputs), inputs, strict=False):
-        if isinstance(x, Tensor):
-            values.append(x._data)
-            if x._requires_grad and rule is not None:
-                edges.append((rule, x))
-        elif isinstance(x, _PLAIN):
-            values.append(x)
-        else:
-            values.append(np.asarray(_plain(x)))
-            as_given = False
-    if not as_given:
-        inputs = tuple(x if isinstance(x, Tensor) else value for x, value in zip(inputs, values, strict=True))
-    if attrs:
-        attrs = {name: _plain(value) for name, value in attrs.items()}
-    try:
-        if isinstance(primitive, Fused):
-            y, saved = primitive.kernel(*values, **attrs)
-            values.insert(0, saved)
-        else:
-            y = primitive.function(*values, **attrs)
-    except TinygradError:
-        raise
-    except (ValueError, IndexError, TypeError) as error:
-        raise _misfit(error, primitive, values) from error
-    return _result(y, primitive, inputs, values, edges, attrs)
+def _wrapped(result: Any) -> Any:
+    """Numeric arrays as constants, also within a tuple; whatever else NumPy gives as it is."""
+    if isinstance(result, (np.ndarray, np.number, np.bool_)) and result.dtype.kind in "fiub":
+        return _constant(np.asarray(result))
+    return tuple(map(_wrapped, result)) if type(result) is tuple else result
 
 
 def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]) -> Tensor:
@@ -365,7 +269,7 @@ def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, 
     if (kind := y.dtype.kind) != "f":
         edges = None  # integers have no derivative
         if kind not in "iub":
-            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}; only real numbers have derivatives here")
+            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}; only real numbers are differentiated")
     if edges and (current := mode.get()).recording:
         node: Node = _new(Node)
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
@@ -376,68 +280,16 @@ def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, 
     return t
 
 
-def _misfit(error: Exception, primitive: Primitive, arrays: list[Any]) -> Exception:
-    """What NumPy raised, told with the op, the shapes and what the op needs."""
-    what = [np.asarray(x) for x in arrays]
+def _misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
+    """What NumPy raised, told with the op, what it was given and what it takes."""
+    arrays = [np.asarray(x) for x in values]
     if isinstance(error, TypeError):
-        return DtypeError(f"{primitive.name}: cannot be computed of {' and '.join(str(x.dtype) for x in what)} ({error})")
+        return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
     kind = ShapeError if isinstance(error, ValueError) else BoundsError
-    shapes = " and ".join(str(x.shape) for x in what)
-    return kind(f"{primitive.name}: cannot be computed of shape {shapes}; it takes: {primitive.shapes or 'see NumPy'} ({error})")
+    given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
+    return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")
 
 
-def _without_gradient(name: str, function: Any, args: Any, kwargs: Any) -> Any:
-    """What has no rule runs on plain arrays, as long as no gradient would be lost."""
-    try:
-        args, kwargs = _plain(args), {key: _plain(value) for key, value in kwargs.items()}
-    except UnsupportedError:
-        raise UnsupportedError(
-            f"{name} has no derivative here, and one of its inputs requires grad; use one of the functions in docs/ops.md "
-            f"(a new array instead of an update in place), or t.detach() where no gradient is needed"
-        ) from None
-    result = function(*args, **kwargs)
-    mine = kwargs.get("out") is None and isinstance(result, np.ndarray) and result.dtype.kind in "fiub"
-    return _constant(result) if mine else result
-
-
-def _operator(primitive: Primitive) -> Any:
-    """The operator of a primitive of two inputs, which runs it straight away."""
-    function = primitive.function
-    left, right = primitive.rules
-    nothing: dict[str, Any] = {}
-
-    def operator(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, Tensor):
-            return _apply(primitive, (self, other), nothing) if isinstance(other, _OPERANDS) else NotImplemented
-        a, b = self._data, other._data
-        try:
-            y = function(a, b)
-        except ValueError as error:
-            raise _misfit(error, primitive, [a, b]) from error
-        if self._requires_grad:
-            edges: Any = ((left, self), (right, other)) if other._requires_grad else ((left, self),)
-        else:
-            edges = ((right, other),) if other._requires_grad else ()
-        return _result(y, primitive, (self, other), (a, b), edges, nothing)
-
-    return operator
-
-
-def _reflected(primitive: Primitive) -> Any:
-    """The operator that answers when the left operand is not a Tensor."""
-
-    def operator(self: Tensor, other: Any) -> Any:
-        return _apply(primitive, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
-
-    return operator
-
-
-_OPERANDS = (np.ndarray, np.generic, float, int, list, tuple)
-for _name, _function in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-                         "matmul": "matmul"}.items():  # fmt: skip
-    setattr(Tensor, f"__{_name}__", _operator(PRIMITIVES[_function]))
-    setattr(Tensor, f"__r{_name}__", _reflected(PRIMITIVES[_function]))
-for _name, _function in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
-                         "ne": "not_equal"}.items():  # fmt: skip
-    setattr(Tensor, f"__{_name}__", _operator(PRIMITIVES[_function]))
-Tensor._apply = staticmethod(_apply)  # type: ignore[method-assign,assignment]
+Tensor._result = staticmethod(_result)  # type: ignore[attr-defined]
+Tensor._misfit = staticmethod(_misfit)  # type: ignore[attr-defined]
+Tensor._wrapped = staticmethod(_wrapped)  # type: ignore[method-assign]
