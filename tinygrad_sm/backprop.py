@@ -2,8 +2,7 @@
 
 A Tensor points to the Node that made it, a Node to its inputs, and nothing points forward: there are no
 cycles, and a loss that is dropped frees its graph at once. Every tensor has a number that grows with time, so
-the numbers are a topological order of every graph: the backward pass takes the youngest tensor that waits,
-asks its rules, and goes on to the next.
+that the numbers are a topological order of every graph: the backward pass goes through them from the youngest.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -27,15 +26,23 @@ if TYPE_CHECKING:
 __all__ = ["Node", "no_grad", "scope"]
 
 
+class Watcher(Protocol):
+    """Who is told of every tensor that is recorded and every edge of a backward pass (see check.detect_anomaly)."""
+
+    def made(self, tensor: Tensor) -> None: ...
+    def passed(self, step: Step) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """What holds for the current thread or context: is the graph recorded, and under which names."""
+    """What holds for the current thread or context: is the graph recorded, under which names, who watches."""
 
     recording: bool = True
     scope: tuple[str, ...] = ()
+    watcher: Watcher | None = None
 
 
-mode: ContextVar[Mode] = ContextVar("tinygrad_sm", default=Mode())
+mode: ContextVar[Mode] = ContextVar("tinygrad_sm", default=Mode())  # noqa: B039 (it is frozen)
 now = itertools.count(1).__next__
 
 
@@ -110,8 +117,7 @@ class Step(NamedTuple):
 
 
 def order(root: Tensor, since: int = 0) -> list[Tensor]:
-    """Every computed tensor that root was computed from, each after all that used it: the one order of
-    everything.
+    """Every computed tensor under root (and root), each after all that used it: the one order of everything.
 
     Tensors with a number below `since` are left out.
     """
@@ -126,23 +132,31 @@ def order(root: Tensor, since: int = 0) -> list[Tensor]:
 
 
 def walk(
-    root: Tensor, seed: Any, create_graph: bool = False, stop: Collection[int] = (), steps: list[Step] | None = None
+    root: Tensor,
+    seed: Any,
+    create_graph: bool = False,
+    keep: Collection[int] = (),
+    since: int = 0,
+    steps: list[Step] | None = None,
 ) -> dict[Tensor, Any]:
-    """The backward pass: dL/dleaf of every leaf under root (L), given dL/droot.
+    """The backward pass: given dL/droot, dL/dleaf of every leaf under root.
 
-    Computed on ndarrays; on Tensors, and so recorded, if create_graph. Tensors whose number is in `stop`
-    count as leaves. Each edge is noted in `steps`, if given.
+    It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. Computed tensors whose number is
+    in `keep` are in the result too; tensors with a number below `since` are left out. Every edge is noted in
+    `steps`, if given.
     """
-    since = min(stop, default=0)
+    found: dict[Tensor, Any] = {}
     totals = {root._number: seed}
     leaves = []
+    watcher = mode.get().watcher
     for t in order(root, since):
-        number = t._number
-        if number in stop:
-            continue
-        node: Node = t.node  # type: ignore[assignment]
-        g, attrs = totals.pop(number), node.attrs
-        y, values = (t, node.inputs) if create_graph else (t._data, node.values)
+        number, node = t._number, t.node
+        g = totals.pop(number)
+        if t._hooks is not None:
+            g = hooked(t, g, create_graph)
+        if number in keep or t._hooks is not None:
+            found[t] = g
+        y, values, attrs = (t, node.inputs, node.attrs) if create_graph else (t._data, node.values, node.attrs)
         for rule, x in node.edges if not create_graph else recorded_edges(node, number):
             n = x._number
             if n >= number:
@@ -156,14 +170,33 @@ def walk(
                 total = totals[n] + part
             else:
                 total = part
-                if x.node is None or n in stop:
+                if x.node is None:
                     leaves.append(x)
                     if part is g or (part._data if create_graph else part).base is not None:
                         total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             totals[n] = total
             if steps is not None:
                 steps.append(Step(t, x, g, part, total))
-    return {x: totals[x._number] for x in leaves}
+            if watcher is not None:
+                watcher.passed(Step(t, x, g, part, total))
+    for x in leaves:
+        g = totals[x._number]
+        found[x] = g if x._hooks is None else hooked(x, g, create_graph)
+    return found
+
+
+def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
+    """dL/dx as the hooks of x leave it: each sees it as a Tensor and may return another."""
+    for hook in list((x._hooks or {}).values()):
+        answer = hook(g if create_graph else type(x)(g))
+        if answer is not None:
+            if getattr(answer, "shape", None) != x.shape:
+                raise GradientError(
+                    f"backward: a hook on {x.label} returned {answer!r:.80}; it must return None or a gradient of "
+                    f"shape {x.shape}"
+                )
+            g = answer if create_graph else np.asarray(answer)
+    return g
 
 
 def recorded_edges(node: Node, number: int) -> Iterable[tuple[Rule, Tensor]]:
@@ -181,7 +214,7 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
     """The rule of a fused op's input i on Tensors: the backward pass through its definition."""
     x = PRIMITIVES["copy"](inputs[i])
     y = definition(*inputs[:i], x, *inputs[i + 1 :], **attrs)
-    return walk(y, g, True, stop=(x._number,))[x]
+    return walk(y, g, True, keep=(x._number,), since=x._number)[x]
 
 
 def fit(part: Any, x: Tensor, node: Node) -> Any:

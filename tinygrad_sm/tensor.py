@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .arraylike import ArrayLike, NDArray, plain
-from .backprop import Node, mode, now, walk, within
+from .backprop import Node, hooked, mode, now, walk, within
 from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
 from .primitive import Fused, Primitive, ones
 
@@ -15,6 +16,18 @@ __all__ = ["Tensor"]
 
 _AS_IT_IS = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
 _new = object.__new__
+
+
+class Hook:
+    """The handle of a hook; remove() takes it off its tensor."""
+
+    def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> None:
+        self.tensor = tensor
+        tensor._hooks = {**(tensor._hooks or {}), id(self): hook}
+
+    def remove(self) -> None:
+        """Take the hook off; once more does nothing."""
+        (self.tensor._hooks or {}).pop(id(self), None)
 
 
 class Tensor(ArrayLike):
@@ -34,9 +47,10 @@ class Tensor(ArrayLike):
     Tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_number", "_requires_grad", "name", "node")
+    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_number", "_requires_grad", "name", "node")
     _data: NDArray
     _grad: Tensor | None
+    _hooks: dict[int, Callable[[Tensor], Any]] | None  # also empty: then the gradient is only retained
     _number: int  # when it was made, or, of a leaf, when its data was last set
     _requires_grad: bool
     name: str | None
@@ -44,7 +58,7 @@ class Tensor(ArrayLike):
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
         self._data, self._requires_grad, self._number = _array(data, dtype), False, now()
-        self._grad = self.node = None
+        self._grad = self._hooks = self.node = None
         self.name = name
         if requires_grad:
             self.requires_grad = True
@@ -134,7 +148,8 @@ class Tensor(ArrayLike):
             raise GradientError(f"{self.label} cannot be copied without its graph; use .copy() or .detach()")
         t: Tensor = _new(type(self))
         t._data, t._requires_grad, t._number = self._data.copy(), self._requires_grad, now()
-        t.node, t.name, t._grad = None, self.name, self._grad and _constant(self._grad._data.copy())
+        t.node = t._hooks = None
+        t.name, t._grad = self.name, self._grad and _constant(self._grad._data.copy())
         return t
 
     def __reduce__(self) -> Any:
@@ -142,11 +157,14 @@ class Tensor(ArrayLike):
 
     # ---- the backward pass ----
 
-    def backward(self, gradient: Any = None, create_graph: bool = False) -> None:
+    def backward(
+        self, gradient: Any = None, create_graph: bool = False, inputs: Sequence[Tensor] | None = None
+    ) -> None:
         """Add dL/dleaf to the .grad of every leaf that this tensor (L) was computed from.
 
         gradient      dL/dself, of this tensor's shape; 1 if it is left out, which a single entry allows
         create_graph  record the pass itself, so that the gradients can be differentiated
+        inputs        the tensors, leaves or computed, whose .grad it shall add to, and no other
 
         Raises GradientError where there is nothing to differentiate or data has changed since, ShapeError for
         a gradient of another shape. Whatever is raised on the way, every .grad stays as it was.
@@ -159,16 +177,41 @@ class Tensor(ArrayLike):
         Tensor(54.)
         """
         seed = self._seed(gradient, create_graph)
+        keep = () if inputs is None else {x._number for x in inputs}
         if self.node is None:
-            totals = {self: seed.copy()}
+            totals = {self: hooked(self, seed.copy(), create_graph)}
         elif create_graph:
             with within(recording=True):
-                totals = walk(self, seed, True)
+                totals = walk(self, seed, True, keep)
         else:
-            totals = walk(self, seed)
-        found = [(leaf, leaf._with(total)) for leaf, total in totals.items()]
-        for leaf, grad in found:
-            leaf._grad = grad
+            totals = walk(self, seed, False, keep)
+        if inputs is not None:
+            if lost := [x.label for x in inputs if x not in totals]:
+                raise GradientError(f"backward: {self.label} was not computed from {lost[0]}, one of the inputs given")
+            totals = {x: totals[x] for x in inputs}
+        found = [(x, x._with(total)) for x, total in totals.items()]
+        for x, grad in found:
+            x._grad = grad
+
+    def retain_grad(self) -> None:
+        """Let backward() put dL/dtensor into .grad also if this tensor was computed."""
+        if not self._requires_grad:
+            raise GradientError(f"retain_grad: {self.label} does not require grad, so there will be no gradient")
+        self._hooks = self._hooks or {}
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Hook:
+        """Call hook(dL/dtensor) in every backward pass; what it returns, unless None, takes the gradient's place.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g * 10)
+        >>> x.sum().backward()
+        >>> handle.remove()
+        >>> x.grad
+        Tensor([10., 10.])
+        """
+        if not self._requires_grad:
+            raise GradientError(f"register_hook: {self.label} does not require grad, so the hook would not be called")
+        return Hook(self, hook)
 
     def _with(self, total: Any) -> Tensor:
         """What a pass found, in this leaf's dtype, added to the gradient that it has."""
@@ -249,7 +292,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
 def _constant(array: NDArray) -> Tensor:
     t: Tensor = _new(Tensor)
     t._data, t._requires_grad, t._number = array, False, now()
-    t._grad = t.name = t.node = None
+    t._grad = t._hooks = t.name = t.node = None
     return t
 
 
@@ -265,7 +308,7 @@ def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, 
     t: Tensor = _new(Tensor)
     t._data = y = y if type(y) is np.ndarray else np.asarray(y)
     t._number = now()
-    t._grad = t.name = None
+    t._grad = t._hooks = t.name = None
     if (kind := y.dtype.kind) != "f":
         edges = None  # integers have no derivative
         if kind not in "iub":
@@ -275,6 +318,8 @@ def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, 
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
         node.attrs, node.scope = attrs, current.scope
         t.node, t._requires_grad = node, True
+        if current.watcher is not None:
+            current.watcher.made(t)
     else:
         t.node, t._requires_grad = None, False
     return t
