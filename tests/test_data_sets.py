@@ -143,6 +143,14 @@ def test_classes_are_even_in_every_prefix(make: Callable[..., data.Dataset], n: 
     assert not np.array_equal(make(n).inputs, make(n).inputs)
 
 
+def test_defaults_of_the_synthetic_classes() -> None:
+    assert [len(make(rng=0)) for make in MAKERS] == [300, 300, 300]
+    assert [make(rng=0).classes for make in MAKERS] == [("0", "1", "2"), ("0", "1"), ("0", "1", "2")]
+    assert [make(rng=0).features for make in MAKERS] == [("x", "y")] * 3
+    for make, noise in zip(MAKERS, (0.2, 0.1, 1.0), strict=True):
+        np.testing.assert_array_equal(make(rng=0).inputs, make(noise=noise, rng=0).inputs)
+
+
 @pytest.mark.parametrize("classes", [2, 3, 5])
 def test_arms_of_a_spiral_are_turned_copies(classes: int) -> None:
     made = data.spirals(20 * classes, classes=classes, noise=0)
@@ -166,6 +174,7 @@ def test_moons_are_half_circles_as_in_scikit_learn() -> None:
     upper, lower = (made.inputs[made.labels == c] for c in (0, 1))
     np.testing.assert_allclose(np.hypot(*upper.T), 1, rtol=1e-6)
     np.testing.assert_allclose(np.hypot(*(lower - [1, 0.5]).T), 1, rtol=1e-6)
+    np.testing.assert_allclose(np.arctan2(*upper.T[::-1]), np.pi * np.arange(1, 101) / 100, atol=1e-6)
     assert upper[:, 1].min() > -1e-6
     assert lower[:, 1].max() < 0.5 + 1e-6
     datasets = pytest.importorskip("sklearn.datasets")

@@ -53,6 +53,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
         GOOD.replace("\n", "\r"),
         "\ufeff" + GOOD,
         GOOD.replace("\n", "\n\n") + "\n\n",
+        GOOD.replace("\n", "\n  \n"),
         GOOD.replace(",", " ,\t"),
         GOOD.replace(",", "  , "),
         '"a", "b","label"\n"1","2","u"\n3, "4", "v"\n',
@@ -71,6 +72,11 @@ def test_cells_may_hold_commas_quotes_line_breaks_and_formulas(tmp_path: Path) -
     table = read(tmp_path, text.getvalue())
     assert [table.classes[i] for i in table.labels] == labels
     assert table.classes == tuple(sorted(labels))
+
+
+def test_the_column_of_labels_is_called_label_by_default(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text(GOOD)
+    assert data.read_csv(str(tmp_path / "table.csv")).features == ("a", "b")
 
 
 @pytest.mark.parametrize(
