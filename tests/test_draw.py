@@ -21,9 +21,9 @@ from tinygrad_sm.show import draw
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="needs Graphviz: apt-get install graphviz")
 
 HOSTILE = [
-    '"', '\\', "\\N", "\\n", "a\nb", "<b>bold</b>", "<", ">", "&amp;", "]]>", "<!--", "-->", '"];evil [label="',
+    '"', '\\', "\\N", "\\n", "a\nb", "<b>bold</b>", "<", ">", "&amp;", "]]>", "<!--", "-->",
     "</script><img src=x onerror=alert(1)>", "$\\frac{1}{0}$", "日本語 é", "\x00\x07", "\ud800", "{a|b}",
-    "%s", "\\G", "\\E\\T\\H\\L", "\\\\N", "javascript:x",
+    "%s", "\\G", "\\E\\T\\H\\L", "\\\\N", "javascript:x", '"];evil [label="',
     "v0", "cluster_0", "digraph", "x" * 300, " ", "\u202e",
 ]  # fmt: skip
 

@@ -2,5 +2,6 @@
 
 from .equations import Array, Equation, Program, Variable
 from .live import graph
+from .steps import BackwardStep, backward_steps
 
-__all__ = ["Array", "Equation", "Program", "Variable", "graph"]
+__all__ = ["Array", "BackwardStep", "Equation", "Program", "Variable", "backward_steps", "graph"]

@@ -84,7 +84,7 @@ class Equation:
     @property
     def keywords(self) -> list[str]:
         """The attributes, as they would be written in a call."""
-        return [f"{key}={_short(value)}" for key, value in self.attrs.items()]
+        return [f"{key}={short(value)}" for key, value in self.attrs.items()]
 
     @property
     def call(self) -> str:
@@ -175,7 +175,7 @@ class Program:
         return path
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
     """An attribute as it is written, an array by its shape."""
     if isinstance(value, np.ndarray):
         return repr(value.item()) if value.ndim == 0 else f"<{value.dtype} {value.shape}>"
@@ -185,7 +185,7 @@ def _short(value: Any) -> str:
         parts = ["" if part is None else str(part) for part in (value.start, value.stop, value.step)]
         return ":".join(parts if parts[2] else parts[:2])
     if isinstance(value, tuple):
-        return f"({', '.join(map(_short, value))}{',' if len(value) == 1 else ''})"
+        return f"({', '.join(map(short, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, np.dtype | type):
         return np.dtype(value).name
     text = "..." if value is Ellipsis else repr(value)

@@ -53,15 +53,14 @@ def graph(
     leaves = [x for t in tensors for _, x in t.node.edges if x.node is None]
     found: dict[int, Array] = {}
     if gradients:
-        found = backward_gradients(roots)
+        found = gradients_of(roots)
     elif gradients is None:
         if leaves and all(leaf.grad is not None for leaf in leaves):
             with suppress(GradientError):  # data has changed since, or the seed is not known
-                found = backward_gradients(roots)
+                found = gradients_of(roots)
         ends = [*leaves, *(root for root in roots if root.node is None)]
         found |= {id(leaf): leaf.grad.data for leaf in ends if leaf.grad is not None}
-    called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
-    return read(tensors, roots, found, called)
+    return read(tensors, roots, found, names)[0]
 
 
 def computed(roots: Iterable[Tensor]) -> list[Any]:
@@ -76,26 +75,26 @@ def computed(roots: Iterable[Tensor]) -> list[Any]:
     return sorted(found.values(), key=attrgetter("_number"))
 
 
-def backward_gradients(roots: Iterable[Tensor]) -> dict[int, Array]:
+def gradients_of(roots: Iterable[Tensor]) -> dict[int, Array]:
     """dL/dtensor of every tensor under the roots by its id, where L is the sum of the roots."""
     totals: dict[int, Array] = {}
     for root in roots:
-        if not root.requires_grad or root.size != 1:
-            raise GradientError(
-                f"there are no gradients of {root.label}: it must require grad and have one entry; reduce it "
-                f"(.sum(), .mean()), or read the graph with gradients=False"
-            )
-        steps: list[Step] = []
-        seed = np.ones(root.shape, root.dtype)
-        if root.node is not None:
-            walk(root, seed, steps=steps)
-        last = {id(root): seed} | {id(step.input): step.accumulated for step in steps}
-        inputs = {id(step.input): step.input for step in steps}
-        for key, total in last.items():
-            if key in inputs and total.dtype != inputs[key].dtype:
-                total = total.astype(inputs[key].dtype)
+        for key, total in backward_pass(root)[1].items():
             totals[key] = totals[key] + total if key in totals else total
     return totals
+
+
+def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], dict[int, Array]]:
+    """The steps of root.backward(gradient), which changes no .grad here, and dL/dtensor by the tensor's id."""
+    steps: list[Step] = []
+    seed = root._seed(gradient, False)
+    if root.node is not None:
+        walk(root, seed, steps=steps)
+    totals = {id(root): seed}
+    for step in steps:
+        x, total = step.input, np.asarray(step.accumulated)
+        totals[id(x)] = total if total.dtype == x.dtype else total.astype(x.dtype)
+    return steps, totals
 
 
 def callers_variables() -> dict[str, Any]:
@@ -111,9 +110,9 @@ def callers_variables() -> dict[str, Any]:
 
 
 def read(
-    tensors: list[Any], roots: Sequence[Tensor], found: dict[int, Array], called: dict[int, str]
-) -> Program:
-    """The equations of tensors in forward order, with the gradients and names found by the tensors' ids."""
+    tensors: list[Any], roots: Sequence[Tensor], found: dict[int, Array], names: Mapping[str, Any] | None
+) -> tuple[Program, dict[Any, Variable]]:
+    """The equations of tensors in forward order, with the gradients found; the variables by tensors' ids."""
     things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
     scopes: dict[int, tuple[str, ...]] = {}
     for t in tensors:
@@ -126,9 +125,10 @@ def read(
     things |= {id(root): root for root in roots}
     tops = set(map(id, roots))
     kinds = {key: kind_of(x, key in tops) for key, x in things.items()}
-    names = naming(things, kinds, called)
+    called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
+    unique = naming(things, kinds, called)
     variables = {
-        key: Variable(names[key], kinds[key], array_of(x), found.get(key), scopes.get(key, ()), literal_of(x))
+        key: Variable(unique[key], kinds[key], array_of(x), found.get(key), scopes.get(key, ()), literal_of(x))
         for key, x in things.items()
     }
     equations = [
@@ -141,11 +141,11 @@ def read(
         )
         for t in tensors
     ]
-    return Program(equations, [variables[id(root)] for root in roots])
+    return Program(equations, [variables[id(root)] for root in roots]), variables
 
 
 def key_of(t: Tensor, i: int, x: Any) -> Any:
-    """What tells an input from others: a tensor or array is one variable wherever it stands, a number not."""
+    """What tells an input from others: a tensor or array is one wherever it stands, a number is not."""
     return id(x) if isinstance(x, Tensor | np.ndarray) else (id(t), i)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from unicodedata import combining, east_asian_width
 
-from ..program import Program, Variable
+from ..program import BackwardStep, Program, Variable
 from .numbers import clip, plain, summary
 
 __all__ = ["aligned", "text"]
@@ -34,6 +34,19 @@ def text(program: Program) -> str:
     if not any(line[-1] for line in table):
         head, table = head[:-1], [line[:-1] for line in table]
     return "\n".join([f"Program {plain(program.title)}", "", *aligned([head, *table])])
+
+
+def step_line(step: BackwardStep) -> str:
+    """One edge of the backward pass: what comes in, the rule, what that makes, and what it adds up to."""
+    node, x, of = (plain(name) for name in (step.node.name, step.input.name, step.of))
+    texts = (
+        f"{node} -> {x}",
+        f"g = d{of}/d{node} = {summary(step.incoming)}",
+        f"{clip(plain(step.formula), 60)} = {summary(step.contribution)}",
+    )
+    count = f", {step.part} of {step.parts}" if step.parts > 1 else ""
+    total = f": d{of}/d{x} = {summary(step.accumulated)}" if step.parts > 1 and step.final else ""
+    return "  ".join(texts) + count + total
 
 
 def row(v: Variable, op: str) -> list[str]:
