@@ -45,9 +45,11 @@ class LeakyReLU(Module):
 class GELU(Module):
     """x Φ(x), where Φ is the distribution function of the standard normal distribution.
 
-    approximate  "none": Φ(x) = (1 + erf(x/√2)) / 2, which needs SciPy; "tanh": (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
+    approximate  "none": Φ(x) = (1 + erf(x/√2)) / 2, which needs SciPy; "tanh": (1 + tanh(√(2/π) (x + 0.044715
+                 x³))) / 2
 
-    Raises DataError for another approximation. Source: Hendrycks and Gimpel (2016), "Gaussian error linear units".
+    Raises DataError for another approximation. Source: Hendrycks and Gimpel (2016), "Gaussian error linear
+    units".
 
     >>> GELU(approximate="tanh")(np.array([-1.0, 2.0]))
     array([-0.15880801,  1.95459769])
@@ -101,7 +103,7 @@ class Sigmoid(Module):
 
 
 class Softmax(Module):
-    """eˣ / Σ eˣ along an axis: probabilities. To look at, not to train with: CrossEntropyLoss takes the logits.
+    """eˣ / Σ eˣ along an axis: probabilities. To look at: CrossEntropyLoss trains with the logits.
 
     >>> Softmax(dim=-1)(np.array([2.0, 1.0, 0.1])).round(3)
     array([0.659, 0.242, 0.099])

@@ -1,8 +1,8 @@
 """Where training starts from: parameters filled with random numbers of the right spread, or with constants.
 
-Each function replaces the tensor's data, keeps its shape and dtype, and returns it. Of a weight of shape (out, in, ...),
-fan_in = in x ... is how many inputs an output sums up, fan_out = out x ... how many outputs an input goes to. `rng` is a
-NumPy generator or a seed; left out, the package's generator is drawn from.
+Each function replaces the tensor's data, keeps its shape and dtype, and returns it. Of a weight of shape
+(out, in, ...), fan_in = in x ... is how many inputs an output sums up, fan_out = out x ... how many outputs
+an input goes to. `rng` is a NumPy generator or a seed; left out, the package's generator is drawn from.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from ..errors import DataError, GradientError, ShapeError
 from ..random import generator
 from ..tensor import Tensor
 
-__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "uniform_",
-           "xavier_normal_", "xavier_uniform_", "zeros_"]  # fmt: skip
+__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
+           "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]  # fmt: skip
 
 Rng = np.random.Generator | int | None
 
 
 def _filled(tensor: Tensor, values: Any) -> Tensor:
     if tensor.dtype.kind != "f":
-        raise GradientError(f"{tensor.label} holds {tensor.dtype}: only floats can be initialised for training")
+        raise GradientError(
+            f"{tensor.label} holds {tensor.dtype}: only floats can be initialised for training"
+        )
     tensor.data = np.asarray(values, tensor.dtype)
     return tensor
 
@@ -62,8 +64,8 @@ def ones_(tensor: Tensor) -> Tensor:
 def _fans(tensor: Tensor) -> dict[str, int]:
     if tensor.ndim < 2:
         raise ShapeError(
-            f"{tensor.label} of shape {tensor.shape} has no fan-in and fan-out: that takes a weight (out, in, ...); "
-            f"use uniform_, normal_ or zeros_"
+            f"{tensor.label} of shape {tensor.shape} has no fan-in and fan-out: that takes a weight (out, "
+            f"in, ...); use uniform_, normal_ or zeros_"
         )
     window = prod(tensor.shape[2:])
     return {"fan_in": tensor.shape[1] * window, "fan_out": tensor.shape[0] * window}
@@ -72,7 +74,8 @@ def _fans(tensor: Tensor) -> dict[str, int]:
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """By how much weights must be larger so that signals keep their spread through a nonlinearity.
 
-    param is leaky_relu's negative slope (0.01 if left out). Raises DataError for a nonlinearity that is not known.
+    param is leaky_relu's negative slope (0.01 if left out). Raises DataError for a nonlinearity that is not
+    known.
 
     >>> calculate_gain("relu")
     1.4142135623730951
@@ -89,7 +92,8 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, rng: Rng = None) -> Tenso
     """Uniform within ± gain √(6 / (fan_in + fan_out)): signals keep their spread forward and backward.
 
     Raises ShapeError for fewer than two axes.
-    Source: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks".
+    Source: Glorot and Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks".
     """
     bound = gain * sqrt(6 / sum(_fans(tensor).values()))
     return uniform_(tensor, -bound, bound, rng)

@@ -35,6 +35,7 @@ def rows(x: Any) -> Any:
 
 
 # fmt: off
+# ruff: noqa: ARG005
 # function                formula             rules
 linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g @ W,
                                               lambda g, y, x, W, b: rows(g).T @ rows(x),
@@ -46,7 +47,7 @@ linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g @ W,
 
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:
-    """x in the model's dtype, so that a batch of NumPy's float64 does not make a float32 model compute in float64."""
+    """x in the model's dtype, so that float64 inputs do not make a float32 model compute in float64."""
     if type(x) is not np.ndarray and not isinstance(x, Tensor):
         x = np.asarray(x)
     if x.dtype == dtype:
@@ -82,7 +83,13 @@ class Linear(Module):
     bias: Tensor | None
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, *, dtype: DTypeLike = np.float32, rng: Rng = None
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: DTypeLike = np.float32,
+        rng: Rng = None,
     ) -> None:
         positive("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
@@ -92,20 +99,24 @@ class Linear(Module):
         self.bias = None
         if bias:
             bound = 1 / sqrt(in_features)
-            self.bias = init.uniform_(Tensor(np.empty(out_features, dtype), requires_grad=True), -bound, bound, rng)
+            self.bias = init.uniform_(
+                Tensor(np.empty(out_features, dtype), requires_grad=True), -bound, bound, rng
+            )
 
     def forward(self, x: Any) -> Any:
         W, b = self.weight, self.bias
         x = cast(x, W.dtype)
         if not x.ndim or x.shape[-1] != self.in_features:
             raise ShapeError(
-                f"Linear: an input of shape {x.shape} does not fit the weight {W.shape}: its last axis must have "
-                f"{self.in_features} entries"
+                f"Linear: an input of shape {x.shape} does not fit the weight {W.shape}: its last axis must "
+                f"have {self.in_features} entries"
             )
         return x @ W.T if b is None else linear(x, W, b)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class Flatten(Module):
@@ -122,7 +133,9 @@ class Flatten(Module):
     def forward(self, x: Any) -> Any:
         ndim = np.ndim(x)
         if not (-ndim <= self.start_dim < ndim and -ndim <= self.end_dim < ndim):
-            raise ShapeError(f"Flatten: axes {self.start_dim} to {self.end_dim} do not exist in shape {np.shape(x)}")
+            raise ShapeError(
+                f"Flatten: axes {self.start_dim} to {self.end_dim} do not exist in shape {np.shape(x)}"
+            )
         start, stop = self.start_dim % ndim, self.end_dim % ndim + 1
         if start >= stop:
             raise ShapeError(f"Flatten: start_dim {self.start_dim} lies behind end_dim {self.end_dim}")
@@ -136,8 +149,8 @@ class Flatten(Module):
 class Embedding(Module):
     """Row i of the weight for each index i: indices (...) give (..., embedding_dim).
 
-    The weight (num_embeddings, embedding_dim) starts normally distributed. Raises DtypeError for indices that are no
-    integers, BoundsError for an index below 0 or not below num_embeddings.
+    The weight (num_embeddings, embedding_dim) starts normally distributed. Raises DtypeError for indices that
+    are no integers, BoundsError for an index below 0 or not below num_embeddings.
 
     >>> from tinygrad_sm import nn
     >>> nn.Embedding(10, 3)(np.array([[1, 2], [2, 9]])).shape
@@ -161,7 +174,8 @@ class Embedding(Module):
         bad = (indices < 0) | (indices >= self.num_embeddings)
         if bad.any():
             raise BoundsError(
-                f"Embedding: index {indices[bad][0]} is outside of 0 to {self.num_embeddings - 1}, the rows of the weight"
+                f"Embedding: index {indices[bad][0]} is outside of 0 to {self.num_embeddings - 1}, the rows "
+                f"of the weight"
             )
         return self.weight[indices]
 

@@ -1,8 +1,8 @@
-"""What a layer or a model is: a module that owns parameters, buffers and other modules, each known by its attribute's name.
+"""What a layer or a model is: a module, which owns parameters, buffers and modules, each known by its name.
 
-A Tensor that requires grad is a parameter of the module that it is assigned to, and stays one when it is frozen; a Module
-is a part of it; what `register_buffer` takes goes with the parameters into `state_dict`, but is not trained. Lists are
-not looked into: `ModuleList` is for that.
+A Tensor that requires grad is a parameter of the module that it is assigned to, and stays one when it is
+frozen; a Module is a part of it; what `register_buffer` takes goes with the parameters into `state_dict`, but
+is not trained. Lists are not looked into: `ModuleList` is for that.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class LoadReport(NamedTuple):
 class Module:
     """A layer or a model: derive from it, assign parameters and layers to attributes, define `forward`.
 
-    Calling it runs `forward` in a scope that graphs show: "name: Class" inside of another module, "Class" alone.
-    Parameters are named by their path, such as "0.weight".
+    Calling it runs `forward` in a scope that graphs show: "name: Class" inside of another module, "Class"
+    alone. Parameters are named by their path, such as "0.weight".
 
     >>> import tinygrad_sm as tg
     >>> from tinygrad_sm import nn
@@ -48,9 +48,13 @@ class Module:
 
     training: bool
     forward: Callable[..., Any]
-    _kinds: dict[str, str]  # the attributes that are a "parameter", "buffer" or "module", in the order of their first assignment
+    _kinds: dict[
+        str, str
+    ]  # the attributes that are a "parameter", "buffer" or "module", in the order of their first assignment
     _label: str  # what its scope is called
-    _inside: tuple[Mode | None, Mode | None]  # the mode that it was last called in, and the same within its scope
+    _inside: tuple[
+        Mode | None, Mode | None
+    ]  # the mode that it was last called in, and the same within its scope
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         self = super().__new__(cls)
@@ -72,7 +76,9 @@ class Module:
 
     def __getattr__(self, name: str) -> Any:
         if name == "forward":
-            raise UnsupportedError(f"{type(self).__name__} has no forward(self, ...): define what it computes")
+            raise UnsupportedError(
+                f"{type(self).__name__} has no forward(self, ...): define what it computes"
+            )
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     # ---- what it owns ----
@@ -88,8 +94,12 @@ class Module:
         elif self._kinds.get(name) == "buffer":
             kind, value = "buffer", np.asarray(value)
         elif isinstance(value, list | tuple) and any(isinstance(part, Module) for part in value):
-            warnings.warn(f"{type(self).__name__}.{name} is a plain {type(value).__name__}: the parameters of the modules in it "
-                          f"are not found, so they would not be trained or saved; wrap it: nn.ModuleList(...)", stacklevel=2)
+            warnings.warn(
+                f"{type(self).__name__}.{name} is a plain {type(value).__name__}: the parameters of the "
+                f"modules in it are not found, so they would not be trained or saved; wrap it: "
+                f"nn.ModuleList(...)",
+                stacklevel=2,
+            )
         if kind:
             self._kinds[name] = kind
         else:
@@ -112,7 +122,10 @@ class Module:
     def register_buffer(self, name: str, value: Any) -> None:
         """Keep an array (copied) that is part of the state, but not trained, as attribute `name`."""
         if "." in name or hasattr(self, name):
-            raise UnsupportedError(f"{type(self).__name__}: a buffer cannot be called {name!r}; take a name that is free, without dots")
+            raise UnsupportedError(
+                f"{type(self).__name__}: a buffer cannot be called {name!r}; take a name that is free, "
+                f"without dots"
+            )
         self._kinds[name] = "buffer"
         vars(self)[name] = np.array(value)
 
@@ -166,7 +179,7 @@ class Module:
     # ---- what is done to all of it ----
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call a function with every module inside of this one, then with this one: to initialise them, say."""
+        """Call a function with every module inside of this one, then with this one (to initialise them)."""
         for module in reversed(list(self.modules())):
             function(module)
         return self
@@ -213,21 +226,30 @@ class Module:
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadReport:
-        """Copy arrays into the parameters and buffers of the same paths, in their dtypes; all of them or, on an error, none.
+        """Copy arrays into the parameters and buffers of the same paths; all of them or, on an error, none.
 
         With strict=False, paths that are missing or unexpected are reported and not an error.
-        Raises CheckpointError that names every path that is missing or unexpected and every shape that does not fit,
-        DtypeError for what does not hold real numbers.
+        Raises CheckpointError that names every path that is missing or unexpected and every shape that does
+        not fit, DtypeError for what does not hold real numbers.
         """
         own = self._state()
         given = {path: _real(path, value) for path, value in state_dict.items() if path in own}
-        missing, unexpected = [path for path in own if path not in given], [path for path in state_dict if path not in own]
+        missing, unexpected = (
+            [path for path in own if path not in given],
+            [path for path in state_dict if path not in own],
+        )
         wrong = [f"{path} has shape {array.shape}, the model's has {own[path][1].shape}"
                  for path, array in given.items() if array.shape != own[path][1].shape]  # fmt: skip
         if strict:
-            wrong = [f"missing: {', '.join(missing)}"] * bool(missing) + [f"unexpected: {', '.join(unexpected)}"] * bool(unexpected) + wrong
+            wrong = (
+                [f"missing: {', '.join(missing)}"] * bool(missing)
+                + [f"unexpected: {', '.join(unexpected)}"] * bool(unexpected)
+                + wrong
+            )
         if wrong:
-            raise CheckpointError(f"load_state_dict: the state does not fit this {type(self).__name__}: {'; '.join(wrong)}")
+            raise CheckpointError(
+                f"load_state_dict: the state does not fit this {type(self).__name__}: {'; '.join(wrong)}"
+            )
         for path, array in given.items():
             p, place = own[path]
             place[...] = array
@@ -263,12 +285,14 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
 def _real(path: str, value: Any) -> NDArray[Any]:
     array = value.data if isinstance(value, Tensor) else np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"load_state_dict: {path} holds {array.dtype}; parameters and buffers are real numbers")
+        raise DtypeError(
+            f"load_state_dict: {path} holds {array.dtype}; parameters and buffers are real numbers"
+        )
     return array
 
 
 class ModuleList(Module):
-    """Modules in a list: indexed, iterated over, appended to; their parameters are found, which those in a plain list are not.
+    """Modules in a list whose parameters are found, which those of modules in a plain list are not.
 
     >>> from tinygrad_sm import nn
     >>> layers = nn.ModuleList([nn.Linear(2, 2) for _ in range(3)])
@@ -283,7 +307,8 @@ class ModuleList(Module):
         """Put a module at the end."""
         if not isinstance(module, Module):
             raise UnsupportedError(
-                f"{type(self).__name__} holds modules, not {type(module).__name__}: wrap a function in a Module with a forward"
+                f"{type(self).__name__} holds modules, not {type(module).__name__}: wrap a function in a "
+                f"Module with a forward"
             )
         setattr(self, str(len(self)), module)
         return self

@@ -1,14 +1,13 @@
-"""Gradient descent. The letters: p the parameter, g its gradient, d memory to work in, b the momentum buffer."""
+"""Gradient descent. The letters: p parameter, g its gradient, d memory to work in, b momentum buffer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DataError
-from .optimizer import Optimizer, State
+from .optimizer import Array, Optimizer, State
 
 __all__ = ["SGD"]
 
@@ -20,7 +19,8 @@ class SGD(Optimizer):
     weight_decay  g + weight_decay p in place of g
     maximize      -g in place of g
 
-    Raises DataError for settings out of range or parameters that are none; GradientError for one that does not require grad.
+    Raises DataError for settings out of range or no parameters; GradientError for one that does not require
+    grad.
     Source: Sutskever et al. (2013), "On the importance of initialization and momentum in deep learning".
 
     >>> import tinygrad_sm as tg
@@ -33,23 +33,27 @@ class SGD(Optimizer):
     """
 
     def __init__(
-        self, params: Any, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
-        nesterov: bool = False, *, maximize: bool = False,
+        self, params: Any, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
+        weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                                  "nesterov": nesterov, "maximize": maximize})  # fmt: skip
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
+                                  "weight_decay": weight_decay, "nesterov": nesterov,
+                                  "maximize": maximize})  # fmt: skip
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
             raise DataError("SGD: Nesterov's momentum needs a momentum above 0 and no dampening")
 
+    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:  # noqa: ARG002
+        return group["lr"], group["momentum"]
+
     def update(
-        self, p: NDArray[Any], g: NDArray[Any], d: NDArray[Any], state: State, group: dict[str, Any], *numbers: float
+        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
     ) -> None:
-        (lr,) = numbers
+        lr, momentum = numbers
         g = self.decayed(p, g, group)
-        if momentum := group["momentum"]:
+        if momentum:
             b = state.get("momentum_buffer")
             if b is None:
                 b = state["momentum_buffer"] = g.copy()
