@@ -1,6 +1,8 @@
 """The package's random generator: whatever is random draws from it, or from the generator or seed given as
 rng=."""
 
+from __future__ import annotations
+
 from functools import cache
 
 import numpy as np
