@@ -69,7 +69,12 @@ leaves = arrays | st.none() | st.booleans() | st.integers() | st.floats() | st.t
 states = st.dictionaries(
     names,
     st.recursive(
-        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)
+        leaves,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(names, inner, max_size=3)
+            | st.dictionaries(st.integers(), inner, max_size=3)
+        ),
     ),
     max_size=5,
 )
@@ -132,8 +137,9 @@ def test_the_same_state_gives_the_same_bytes(tmp_path: Path) -> None:
     "state",
     [
         [np.zeros(2)],
-        {1: np.zeros(2)},
-        {"a": {1: 2}},
+        {1.5: np.zeros(2)},
+        {"a": {1: 2, "1": 3}},
+        {True: 1},
         {"a": np.zeros(2, complex)},
         {"a": np.array(["text"])},
         {"a": np.array([None])},
@@ -319,6 +325,8 @@ CHANGES: dict[str, Callable[[dict[str, Any], dict[str, bytes]], Any]] = {
     "later version": lambda manifest, members: manifest.update(version=2),
     "no arrays": lambda manifest, members: manifest.update(arrays=[]),
     "arrays twice": lambda manifest, members: manifest["arrays"].append(manifest["arrays"][0]),
+    "no numbers": lambda manifest, members: manifest["numbered"].append([]),
+    "numbers of what is none": lambda manifest, members: manifest["numbered"].append(["rate"]),
     "no dict": lambda manifest, members: manifest.update(values=[], arrays=[]),
     "no path": lambda manifest, members: manifest["arrays"][0].update(path=[]),
     "path over a value": lambda manifest, members: manifest["arrays"][0].update(path=["rate"]),

@@ -5,6 +5,7 @@ says what the file holds, so that nothing can be lost, added or changed unnotice
 
     {"format": "tinygrad_sm", "version": 1,
      "values": the state with null in the place of each array,
+     "numbered": the paths of the dicts whose keys are whole numbers, which JSON makes texts of,
      "arrays": [{"path": keys that lead to it, "member": its name in the zip, "shape", "dtype", "sha256"}]}
 
 Every write goes to a temporary file in the same folder, which takes the place of the old file when it is
@@ -52,7 +53,8 @@ def save(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
 
     path    where to; a file that is there is replaced at the end, and stays as it is if anything goes wrong
     state   names and their arrays, of real numbers and any shape. In a `.npz` file values may be numbers too,
-            texts, True, False, None, and dicts and lists of all these (tuples come back as lists)
+            texts, True, False, None, and dicts and lists of all these (tuples come back as lists), so that
+            an optimiser's state_dict is one too
 
     Raises CheckpointError for what such a file cannot hold and for whatever prevents writing (no such folder,
     a full disk), MissingError for a `.safetensors` file where safetensors is not installed.
@@ -183,6 +185,7 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
     """What writes the state as a zip."""
     arrays: dict[str, NDArray] = {}
     entries: list[dict[str, Any]] = []
+    numbered: list[list[str | int]] = []
 
     def value(here: Any, path: list[str | int]) -> Any:
         if isinstance(here, np.ndarray):
@@ -194,9 +197,12 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
             entries.append({"path": path, "member": member, **_description(array)})
             return None
         if isinstance(here, dict):
-            for key in here:
-                if not isinstance(key, str):
-                    raise CheckpointError(f"{_at(path)} has the key {key!r}; keys are texts")
+            if here and all(type(key) is int for key in here):
+                numbered.append(path)
+            elif not all(isinstance(key, str) for key in here):
+                raise CheckpointError(
+                    f"{_at(path)} is a dict with keys that are neither all texts nor all ints"
+                )
             return {key: value(inner, [*path, key]) for key, inner in here.items()}
         if isinstance(here, list | tuple):
             return [value(inner, [*path, i]) for i, inner in enumerate(here)]
@@ -210,7 +216,8 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
 
     try:
         values = value(state, [])
-        manifest = json.dumps({"format": FORMAT, "version": VERSION, "values": values, "arrays": entries})
+        about = {"format": FORMAT, "version": VERSION, "values": values, "numbered": numbered}
+        manifest = json.dumps({**about, "arrays": entries})
     except (RecursionError, ValueError) as error:
         raise CheckpointError(f"the state does not fit into a file: {error}") from error
 
@@ -265,14 +272,24 @@ def _read_npz(file: BinaryIO, size: int) -> dict[str, Any]:
         state = manifest["values"]
         if not isinstance(state, dict):
             raise CheckpointError("it does not hold a dict")
+        for path in manifest["numbered"]:
+            place = _place(state, path)
+            content = {int(key): value for key, value in place.items()}
+            place.clear()
+            place.update(content)
         for entry in manifest["arrays"]:
             *parents, key = entry["path"]
-            place = state
-            for parent in parents:
-                place = place[parent]
+            place = _place(state, parents)
             if place[key] is not None:
                 raise CheckpointError(f"{_at(entry['path'])} is said to be two things")
             place[key] = _read_array(archive, members[entry["member"]], entry)
+    return state
+
+
+def _place(state: Any, path: list[str | int]) -> Any:
+    """What the keys lead to."""
+    for key in path:
+        state = state[key]
     return state
 
 
