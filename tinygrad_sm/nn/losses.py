@@ -102,8 +102,8 @@ class CrossEntropyLoss(Loss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = None if weight is None else np.array(weight), ignore_index
-        self.label_smoothing = label_smoothing
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+        self.register_buffer("weight", weight)
 
     def forward(self, z: Any, targets: Any) -> Any:
         self.warned(
@@ -114,19 +114,17 @@ class CrossEntropyLoss(Loss):
             "1)/e) however good the model, and gradients vanish where it is badly wrong. Leave the Softmax "
             "layer out; tg.softmax(model(x)) gives probabilities",
         )
-        t = targets if isinstance(targets, Tensor) else np.asarray(targets)
-        axis = 1 if np.ndim(z) > 1 else 0
-        ignored = t.ndim < np.ndim(z) and np.count_nonzero(
-            (t.data if isinstance(t, Tensor) else t) == self.ignore_index
-        )
+        z = z if isinstance(z, Tensor) else np.asarray(z)
+        t = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+        ignored = t.ndim < z.ndim and np.count_nonzero(t == self.ignore_index)
         return ops.softmax_cross_entropy(
-            z, t, reduction=self.reduction, label_smoothing=self.label_smoothing, weight=self.weight,
-            ignore_index=self.ignore_index if ignored else None, axis=axis,
+            z, targets, reduction=self.reduction, label_smoothing=self.label_smoothing, weight=self.weight,
+            ignore_index=self.ignore_index if ignored else None, axis=1 if z.ndim > 1 else 0,
         )  # fmt: skip
 
 
 class NLLLoss(Loss):
-    """-(1/N) Σ x[n, t[n]]: log-probabilities x are (N, K) or (N, K, ...), class indices t without the class axis.
+    """-(1/N) Σ x[n, t[n]], of log-probabilities x (N, K) or (N, K, ...) and class indices t.
 
     weight        a factor for each class, by whose sum the mean is divided
     ignore_index  a class index that marks samples to leave out
@@ -141,7 +139,8 @@ class NLLLoss(Loss):
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
-        self.weight, self.ignore_index = None if weight is None else np.array(weight), ignore_index
+        self.ignore_index = ignore_index
+        self.register_buffer("weight", weight)
 
     def forward(self, x: Any, targets: Any) -> Any:
         self.warned(
@@ -158,8 +157,7 @@ class NLLLoss(Loss):
             )
         if t.dtype.kind not in "iu":
             raise DtypeError(f"NLLLoss: class indices must be integers, not {t.dtype}")
-        k, shape, t = x.shape[axis], t.shape, t.ravel()
-        kept = t != self.ignore_index
+        k, kept = x.shape[axis], t != self.ignore_index
         bad = kept & ((t < 0) | (t >= k))
         if bad.any():
             raise DataError(
@@ -171,8 +169,8 @@ class NLLLoss(Loss):
             )
         t = np.where(kept, t, 0)
         c = np.where(kept, 1 if self.weight is None else self.weight[t], 0).astype(x.dtype)
-        picked = np.reshape(np.moveaxis(x, axis, -1), (-1, k))[np.arange(len(t)), t]
-        return self.reduced(np.reshape(np.where(kept, -c * picked, 0), shape), c.sum())
+        picked = np.moveaxis(x, axis, -1)[(*np.indices(t.shape, sparse=True), t)]
+        return self.reduced(np.where(kept, -c * picked, 0), c.sum())
 
 
 class MSELoss(Loss):
@@ -194,9 +192,9 @@ class MSELoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """The mean of -(t ln a + (1 - t) ln(1 - a)), a = sigmoid(x): the cross-entropy of yes-or-no questions.
+    """The mean of -(t ln a + (1 - t) ln(1 - a)), a = sigmoid(x): cross-entropy of yes-or-no questions.
 
-    x are logits. It is computed as t softplus(-x) + (1 - t) softplus(x), in which nothing overflows or cancels.
+    It is computed as t softplus(-x) + (1 - t) softplus(x), in which nothing overflows or cancels.
 
     weight      a factor for each entry, of a shape that broadcasts
     pos_weight  a factor for the first term: how much more a missed yes counts than a missed no
@@ -210,8 +208,8 @@ class BCEWithLogitsLoss(Loss):
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction)
-        self.weight = None if weight is None else np.array(weight)
-        self.pos_weight = None if pos_weight is None else np.array(pos_weight)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, x: Any, targets: Any) -> Any:
         self.warned(

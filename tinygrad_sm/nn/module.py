@@ -120,14 +120,15 @@ class Module:
         return ((name, vars(self)[name]) for name, k in self._kinds.items() if k == kind)
 
     def register_buffer(self, name: str, value: Any) -> None:
-        """Keep an array (copied) that is part of the state, but not trained, as attribute `name`."""
+        """Keep an array (copied) that is part of the state but not trained as attribute `name` (or None)."""
         if "." in name or hasattr(self, name):
             raise UnsupportedError(
                 f"{type(self).__name__}: a buffer cannot be called {name!r}; take a name that is free, "
                 f"without dots"
             )
-        self._kinds[name] = "buffer"
-        vars(self)[name] = np.array(value)
+        vars(self)[name] = None if value is None else np.array(value)
+        if value is not None:
+            self._kinds[name] = "buffer"
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules right inside of this one, by their attributes' names."""

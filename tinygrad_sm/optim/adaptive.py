@@ -150,9 +150,10 @@ class RMSprop(Optimizer):
         names = (
             ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * group["centered"]
         )
-        return {name: np.zeros_like(p) for name in names}
+        return {"step": np.zeros(()), **{name: np.zeros_like(p) for name in names}}
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:  # noqa: ARG002
+    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:
+        state["step"] += 1  # which PyTorch counts too
         return group["lr"], group["momentum"]
 
     def update(

@@ -26,7 +26,7 @@ def clip_grad_norm_(
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
 ) -> float:
-    """Scale all gradients by one factor so that their norm, as one vector, is at most max_norm; give the old one.
+    """Scale all gradients alike, so that their norm as one vector is at most max_norm; give the old norm.
 
     norm_type           the p of the p-norm (Σ |g|ᵖ)^(1/p); inf is the largest |g|
     error_if_nonfinite  raise GradientError where the norm is NaN or infinite

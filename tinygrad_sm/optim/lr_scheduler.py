@@ -131,7 +131,7 @@ class StepLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """A warm-up: lr = initial times a factor that goes evenly from start_factor to end_factor in total_iters steps.
+    """A warm-up: lr = initial · factor, evenly from start_factor to end_factor in total_iters steps.
 
     Raises DataError for a start_factor not above 0 and up to 1, an end_factor outside of 0 to 1, total_iters
     below 1.

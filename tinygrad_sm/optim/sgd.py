@@ -56,7 +56,7 @@ class SGD(Optimizer):
         if momentum:
             b = state.get("momentum_buffer")
             if b is None:
-                b = state["momentum_buffer"] = g.copy()
+                b = state["momentum_buffer"] = np.array(g)  # also where g is 0-d
             else:
                 b *= momentum
                 b += np.multiply(g, 1 - group["dampening"], out=d)
