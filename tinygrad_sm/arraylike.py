@@ -22,6 +22,7 @@ class ArrayLike(ops.Methods, Differentiable):
     __slots__ = ()
     _data: NDArray
     _requires_grad: bool
+    data: Any
     label: Any
 
     @property
@@ -95,10 +96,10 @@ class ArrayLike(ops.Methods, Differentiable):
         return DISPATCH[np.absolute](self)
 
     def __invert__(self) -> Any:
-        return np.invert(self)  # type: ignore[call-overload]
+        return np.invert(self)
 
     def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other  # type: ignore[operator]
+        return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
@@ -109,8 +110,8 @@ class ArrayLike(ops.Methods, Differentiable):
     def __setitem__(self, key: Any, value: Any) -> None:
         if self._requires_grad:
             raise GradientError(
-                f"t[...] = v would change {self.label} under its graph; make a new tensor with np.where(mask, v, t), "
-                f"or, for a leaf, set t.data"
+                f"t[...] = v would change {self.label} under its graph; make a new tensor with "
+                f"np.where(mask, v, t), or, for a leaf, set t.data"
             )
         data = self._data.copy()  # a graph that used the old entries keeps them
         data[plain(key)] = plain(value)
@@ -119,7 +120,8 @@ class ArrayLike(ops.Methods, Differentiable):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if self._requires_grad:
             raise UnsupportedError(
-                f"NumPy asks for a plain array of {self.label}, which requires grad, and would lose its gradient; "
+                f"NumPy asks for a plain array of {self.label}, which requires grad and would lose its "
+                f"gradient: "
                 f"use .numpy() or .detach() where none is needed, and tg.stack to join tensors"
             )
         return np.array(self._data, dtype, copy=copy)
@@ -127,7 +129,8 @@ class ArrayLike(ops.Methods, Differentiable):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs and ufunc in DISPATCH:
             return DISPATCH[ufunc](*inputs)
-        name = ufunc.__name__ + f".{method}" * (method != "__call__") + "".join(f" with {key}=" for key in kwargs)
+        name = ufunc.__name__ + f".{method}" * (method != "__call__")
+        name += "".join(f" with {key}=" for key in kwargs)
         return self._without_gradient(name, getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -141,9 +144,9 @@ class ArrayLike(ops.Methods, Differentiable):
             args, kwargs = plain(args), {key: plain(value) for key, value in kwargs.items()}
         except UnsupportedError:
             raise UnsupportedError(
-                f"{name} has no derivative here, and one of its inputs requires grad; use a function of docs/ops.md "
-                f"(which gives a new array, where this writes into an old one), or t.detach() where no gradient is "
-                f"needed"
+                f"{name} has no derivative here, and one of its inputs requires grad; use a function of "
+                f"docs/ops.md (they give new arrays and write into none), or t.detach() where no gradient "
+                f"is needed"
             ) from None
         result = function(*args, **kwargs)
         return result if kwargs.get("out") is not None else self._wrapped(result)
@@ -169,7 +172,9 @@ def _operator(primitive: Primitive) -> Any:
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(other, ArrayLike):
-            return self._apply(primitive, (self, other), no_attrs) if isinstance(other, OPERANDS) else NotImplemented
+            if isinstance(other, OPERANDS):
+                return self._apply(primitive, (self, other), no_attrs)
+            return NotImplemented
         a, b = self._data, other._data
         try:
             y = function(a, b)
@@ -202,7 +207,8 @@ ARITHMETIC = {
     "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
 }  # fmt: skip
 COMPARISONS = {
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
 }  # fmt: skip
 for _name, _ufunc in {k: v for k, v in (ARITHMETIC | COMPARISONS).items() if v in DISPATCH}.items():
     setattr(ArrayLike, f"__{_name}__", _operator(DISPATCH[_ufunc]))  # type: ignore[arg-type]

@@ -2,7 +2,8 @@
 
 A Tensor points to the Node that made it, a Node to its inputs, and nothing points forward: there are no
 cycles, and a loss that is dropped frees its graph at once. Every tensor has a number that grows with time, so
-that the numbers are a topological order of every graph: the backward pass goes through them from the youngest.
+that the numbers are a topological order of every graph: the backward pass goes from the youngest to the
+oldest.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ __all__ = ["Node", "no_grad", "scope"]
 
 
 class Watcher(Protocol):
-    """Who is told of every tensor that is recorded and every edge of a backward pass (see check.detect_anomaly)."""
+    """Who is told of every tensor that is recorded and every edge of a backward pass (see "
+    "check.detect_anomaly)."""
 
     def made(self, tensor: Tensor) -> None: ...
     def passed(self, step: Step) -> None: ...
@@ -150,13 +152,15 @@ def walk(
     leaves = []
     watcher = mode.get().watcher
     for t in order(root, since):
-        number, node = t._number, t.node
+        number = t._number
+        node: Node = t.node  # type: ignore[assignment]
         g = totals.pop(number)
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
         if number in keep or t._hooks is not None:
             found[t] = g
-        y, values, attrs = (t, node.inputs, node.attrs) if create_graph else (t._data, node.values, node.attrs)
+        attrs = node.attrs
+        y, values = (t, node.inputs) if create_graph else (t._data, node.values)
         for rule, x in node.edges if not create_graph else recorded_edges(node, number):
             n = x._number
             if n >= number:
@@ -192,7 +196,8 @@ def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
         if answer is not None:
             if getattr(answer, "shape", None) != x.shape:
                 raise GradientError(
-                    f"backward: a hook on {x.label} returned {answer!r:.80}; it must return None or a gradient of "
+                    f"backward: a hook on {x.label} returned {answer!r:.80}; it must return None or a "
+                    f"gradient of "
                     f"shape {x.shape}"
                 )
             g = answer if create_graph else np.asarray(answer)
@@ -224,14 +229,16 @@ def fit(part: Any, x: Tensor, node: Node) -> Any:
         return sum_to(part, x.shape)
     except (ValueError, TypeError):
         raise GradientError(
-            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an input of shape "
-            f"{x.shape}; a rule returns an array of that shape, or of one to which it was broadcast"
+            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for "
+            f"an input "
+            f"of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
         ) from None
 
 
 def stale(x: Any, node: Node) -> GradientError:
     """The error of a backward pass that would read data newer than the graph."""
     return GradientError(
-        f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call backward() before "
-        f"the update, or compute the loss anew"
+        f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call "
+        f"backward() "
+        f"before the update, or compute the loss anew"
     )

@@ -4,7 +4,7 @@ The letters, of a row each: z logits, m = max z, e = exp(z - m), s = the sum of 
 which is 1, so that a = softmax(z) = e / (1 + s); t targets; y output; g = dL/dy. N is the number of rows, K
 that of classes.
 
-    composed   a = exp(z) / sum exp(z),   C = -sum t ln a,   and the backward pass goes through log, divide, sum and exp
+    composed   a = exp(z) / sum exp(z),   C = -sum t ln a,   and back through log, divide, sum and exp
     fused      one node, whose backward pass is a - t
 
 The fused arithmetic never subtracts what is nearly equal: the loss is ln(1 + s) - (z_t - m), and where t is 1
@@ -13,38 +13,27 @@ still has a loss and a gradient that are right to the last digits, where 1 - a_t
 """
 
 from functools import lru_cache
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from .errors import DataError, DtypeError, ShapeError
-from .primitive import PRIMITIVES, Array, Differentiable, composition, fused, ones, primitive
+from .errors import DataError, ShapeError
+from .primitive import PRIMITIVES, Array, Axis, Differentiable, composition, fused, ones, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-
-
-NAME = "softmax_cross_entropy"
-REDUCTIONS = ("mean", "sum", "none")
-
-
-def to_rows(z: Array, axis: int) -> Array:
-    """z with the class axis last and all others in one: (N, K)."""
-    if not -z.ndim <= axis < z.ndim:
-        raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
-    if not z.shape[axis]:
-        raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
-    if z.ndim == 2 and axis in (-1, 1):
-        return z
-    return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
-
-
-def from_rows(rows: Array, z: Array, axis: int) -> Array:
-    """Rows in the shape of z again."""
-    if z.ndim == 2 and axis in (-1, 1):
-        return rows
-    moved = np.moveaxis(z, axis, -1).shape
-    return np.moveaxis(np.reshape(rows, moved), -1, axis)
+from .targets import (
+    NAME,
+    distributions,
+    divisor,
+    factors,
+    from_rows,
+    per_class,
+    read_targets,
+    reduced,
+    to_rows,
+)
 
 
 @lru_cache(maxsize=64)
@@ -122,8 +111,8 @@ class ByIndex:
 
     __slots__ = ("c", "loss", "n", "rows", "t")
 
-    def __init__(self, z: Array, t: Array, c: Array) -> None:
-        self.rows = rows = Rows(z)
+    def __init__(self, z: Array, t: Array, c: Array | None, n: Any) -> None:
+        self.rows, self.n = (rows := Rows(z)), n
         self.t, self.c = rows.start + t, c
         self.loss = rows.loss(self.t)
         if c is not None:
@@ -145,8 +134,8 @@ class ByDistribution:
 
     __slots__ = ("c", "loss", "n", "rows", "t")
 
-    def __init__(self, z: Array, t: Array, c: Array) -> None:
-        self.rows = rows = Rows(z)
+    def __init__(self, z: Array, t: Array, c: Array, n: Any) -> None:
+        self.rows, self.n = (rows := Rows(z)), n
         self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
         self.loss = -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
@@ -165,105 +154,6 @@ class ByDistribution:
         return -self.rows.log_a() * scale[:, None]
 
 
-# ---- targets ----
-
-
-def read_targets(
-    z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
-) -> tuple[Array, Array | None]:
-    """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
-    k = z.shape[axis]
-    if not 0 <= label_smoothing <= 1:
-        raise DataError(f"{NAME}: label_smoothing must be from 0 to 1, not {label_smoothing}")
-    if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
-        raise DataError(f"{NAME}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
-    if t.shape == z.shape:
-        if ignore_index is not None:
-            raise DataError(f"{NAME}: ignore_index goes with class indices, but the targets are distributions")
-        t = to_rows(t, axis)
-        check_distributions(t)
-        return t, None
-    if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
-        raise ShapeError(
-            f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on axis {axis}; "
-            f"give class indices of the logits' shape without that axis, or distributions of the logits' shape"
-        )
-    if t.dtype.kind not in "iu":
-        raise DtypeError(f"{NAME}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
-    t, kept = t.ravel(), None
-    if ignore_index is not None:
-        if not isinstance(ignore_index, (int, np.integer)):
-            raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
-        kept = t != ignore_index
-        t = np.where(kept, t, 0)
-    if t.size and np.maximum.reduce(t.astype(np.uint64)) >= k:  # a negative one becomes huge
-        row = int(np.argmax((t < 0) | (t >= k)))
-        raise DataError(
-            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, or leave "
-            f"such rows out with ignore_index={t[row]}"
-        )
-    return t if t.dtype.kind == "i" else t.astype(np.intp), kept
-
-
-def check_distributions(t: Array) -> None:
-    """Raise a DataError unless every row is a distribution: no entry below 0, sum 1 up to its dtype's rounding."""
-    tolerance = np.finfo(t.dtype).eps ** 0.75 if t.dtype.kind == "f" else 0
-    sums = t.sum(1, dtype=np.float64)
-    good = (np.abs(sums - 1) <= tolerance) & (t >= 0).all(1)
-    if not good.all():
-        row = int(np.argmin(good))
-        raise DataError(
-            f"{NAME}: the targets of row {row} are not a distribution: their sum is {sums[row]:.9g}, the smallest is "
-            f"{t[row].min():.9g}; divide each row by its sum, or give class indices"
-        )
-
-
-def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
-    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all
-    are 1."""
-    if t.ndim == 2 or (kept is None and weight is None):
-        return None
-    w = 1 if weight is None else np.asarray(weight)[t]
-    return np.asarray(w if kept is None else np.where(kept, w, 0), dtype)
-
-
-def distributions(t: Array, kept: Array, k: int, label_smoothing: float, weight: Any, dtype: Any) -> Array:
-    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a
-    Tensor."""
-    if t.ndim == 1:
-        t = (t[:, None] == np.arange(k)).astype(dtype)
-    if label_smoothing:
-        t = (1 - label_smoothing) * t + label_smoothing / k
-    if weight is not None:
-        t = t * np.asarray(weight, dtype)
-    return t if kept is None else t * kept[:, None].astype(dtype)
-
-
-def per_class(label_smoothing: float, weight: Any) -> Array:
-    """What a target distribution is multiplied by on its way into the loss."""
-    return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
-
-
-def divisor(t: Array, c: Array | None, reduction: str) -> Any:
-    """What the sum of the rows' losses is divided by."""
-    if reduction not in REDUCTIONS:
-        raise DataError(f"{NAME}: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
-    if c is not None and len(t) and not c.any():
-        raise DataError(f"{NAME}: no loss is left: every row is left out by ignore_index, or its class has weight 0")
-    if reduction != "mean":
-        return 1
-    if not len(t):
-        raise DataError(f"{NAME}: a mean over no rows; give at least one, or use reduction='sum'")
-    return len(t) if c is None else c.sum()
-
-
-def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
-    """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
-    if reduction == "none":
-        return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
-    return ones(loss.size, loss.dtype).dot(loss) / n if isinstance(loss, np.ndarray) else loss.sum() / n
-
-
 # ---- the ops ----
 
 
@@ -280,6 +170,26 @@ def log_softmax(z: Array, axis: int = -1) -> Array:
 
 
 
+def logsumexp(z: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """ln sum e^z, without overflow, and right also where it is nearly 0."""
+    z = floating(z)
+    axes = tuple(range(z.ndim)) if axis is None else normalize_axis_tuple(axis, z.ndim)
+    moved = np.moveaxis(z, axes, range(-len(axes), 0))
+    rows = moved.reshape(-1, prod(z.shape[i] for i in axes))
+    top = rows.max(1)
+    if np.isfinite(top).all():
+        exponentials = Rows(rows)
+        top = exponentials.m + np.log1p(exponentials.s)
+    else:  # rows of infinities, each the largest of its row
+        finite = np.isfinite(top)
+        top[finite] = logsumexp(rows[finite], 1)
+    y = top.reshape(moved.shape[: z.ndim - len(axes)])
+    return np.expand_dims(y, axes) if keepdims else y
+
+
+# ---- the fused op ----
+
+
 def kernel(
     z: Array, t: Array, reduction: str = "mean", label_smoothing: float = 0.0, weight: Any = None,
     ignore_index: int | None = None, axis: int = -1,
@@ -289,13 +199,14 @@ def kernel(
     rows = to_rows(z, axis)
     t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
+    n = divisor(t, c, reduction)
+    saved: ByIndex | ByDistribution
     if t.ndim == 1 and not label_smoothing:
-        saved = ByIndex(rows, t, c)
+        saved = ByIndex(rows, t, c, n)
     else:
         t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
-        saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1))
-    saved.n = divisor(t, c, reduction)
-    return reduced(saved.loss, z, saved.n, reduction, axis), saved
+        saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1), n)
+    return reduced(saved.loss, z, n, reduction, axis), saved
 
 
 def definition(
@@ -326,7 +237,7 @@ softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \
         lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
             from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis),
     ),
-    shapes="logits (..., K, ...) with K classes on `axis`; targets: indices without that axis, or of the logits' shape",
+    shapes="logits (..., K, ...), K classes on `axis`; targets: indices without that axis, or of the logits' shape",
     example="tg.softmax_cross_entropy([[2., 1., 0.1]], [0]) -> np.float64(0.4170300162778335)",
     doc="""Cross-entropy of softmax(z) with targets, in one op whose backward pass is a - t.
 
@@ -336,17 +247,22 @@ label_smoothing  the part of each target that is spread evenly over the classes
 weight           a factor for each class
 ignore_index     the class index that marks rows to leave out
 
-Raises DataError for labels out of range, rows that are no distribution, and where no loss is left; ShapeError, DtypeError.
+Raises DataError for labels out of range, rows that are no distribution, and where no loss is left;
+ShapeError; DtypeError.
 Source: Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.""")
 
-primitive(softmax, r"\frac{e^{z_j}}{\sum_k e^{z_k}}",
-    lambda g, y, z, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)),                            # y_j (delta - y_i)
+primitive(softmax,     r"\frac{e^{z_j}}{\sum_k e^{z_k}}",
+    lambda g, y, z, axis=-1: y * (g - np.sum(g * y, axis, keepdims=True)),
     shapes="any; y sums to 1 along `axis`",
     example="tg.softmax([2., 1., 0.1]) -> array([0.65900114, 0.24243297, 0.09856589])")
 primitive(log_softmax, r"\ln \mathrm{softmax}(z)",
-    lambda g, y, z, axis=-1: g - PRIMITIVES["softmax"](z, axis=axis) * np.sum(g, axis, keepdims=True),  # delta - y_i
-    shapes="any",
+    lambda g, y, z, axis=-1: g - PRIMITIVES["softmax"](z, axis=axis) * np.sum(g, axis, keepdims=True),
+    shapes="any; y is softmax's logarithm along `axis`",
     example="tg.log_softmax([2., 1., 0.1]) -> array([-0.41703002, -1.41703002, -2.31703002])")
+primitive(logsumexp,   r"\ln \sum e^{z}",
+    lambda g, y, z, axis=None, keepdims=False: spread(g, z, axis, keepdims) * np.exp(z - spread(y, z, axis, keepdims)),
+    shapes="z without the axes given (kept with length 1 if keepdims), a scalar if axis is None",
+    example="tg.logsumexp([2., 1., 0.1]) -> np.float64(2.4170300162778334)")
 # fmt: on
 
 

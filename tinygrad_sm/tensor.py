@@ -56,7 +56,9 @@ class Tensor(ArrayLike):
     name: str | None
     node: Node | None
 
-    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None
+    ) -> None:
         self._data, self._requires_grad, self._number = _array(data, dtype), False, now()
         self._grad = self._hooks = self.node = None
         self.name = name
@@ -73,11 +75,13 @@ class Tensor(ArrayLike):
     @data.setter
     def data(self, value: Any) -> None:
         if self.node is not None:
-            raise GradientError(f"{self.label} follows from its inputs: its data cannot be set; use .detach()")
+            raise GradientError(
+                f"{self.label} follows from its inputs, so its data cannot be set; use .detach()"
+            )
         array = _array(value)
         if self._requires_grad:
             if array.shape != self.shape:
-                raise ShapeError(f"{self.label}: the new data has shape {array.shape}; make a new Tensor of it")
+                raise ShapeError(f"{self.label}: the new data has shape {array.shape}; make a new Tensor")
             array = np.array(array, self.dtype)
         self._data = array
         self._changed()
@@ -88,7 +92,7 @@ class Tensor(ArrayLike):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether backward() finds dL/dtensor. It can be set on leaves; a leaf that requires grad owns its data."""
+        """Whether backward() finds dL/dtensor. Leaves can be set; one that requires grad owns its data."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -96,7 +100,7 @@ class Tensor(ArrayLike):
         if bool(value) == self._requires_grad:
             return
         if self.node is not None:
-            raise GradientError(f"{self.label} requires grad because its inputs do; use .detach() for a constant")
+            raise GradientError(f"{self.label} requires grad because its inputs do; use .detach()")
         if value:
             self._data = np.array(self._data, None if self._data.dtype.kind == "f" else np.float64)
         self._requires_grad = bool(value)
@@ -153,7 +157,9 @@ class Tensor(ArrayLike):
         return t
 
     def __reduce__(self) -> Any:
-        raise UnsupportedError("tensors are not pickled, so that nothing loaded runs code; use tg.save and tg.load")
+        raise UnsupportedError(
+            "tensors are not pickled: what is loaded must not run code; use tg.save, tg.load"
+        )
 
     # ---- the backward pass ----
 
@@ -187,7 +193,9 @@ class Tensor(ArrayLike):
             totals = walk(self, seed, False, keep)
         if inputs is not None:
             if lost := [x.label for x in inputs if x not in totals]:
-                raise GradientError(f"backward: {self.label} was not computed from {lost[0]}, one of the inputs given")
+                raise GradientError(
+                    f"backward: {self.label} was not computed from {lost[0]}, one of the inputs given"
+                )
             totals = {x: totals[x] for x in inputs}
         found = [(x, x._with(total)) for x, total in totals.items()]
         for x, grad in found:
@@ -196,11 +204,13 @@ class Tensor(ArrayLike):
     def retain_grad(self) -> None:
         """Let backward() put dL/dtensor into .grad also if this tensor was computed."""
         if not self._requires_grad:
-            raise GradientError(f"retain_grad: {self.label} does not require grad, so there will be no gradient")
+            raise GradientError(
+                f"retain_grad: {self.label} does not require grad, so there will be no gradient"
+            )
         self._hooks = self._hooks or {}
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Hook:
-        """Call hook(dL/dtensor) in every backward pass; what it returns, unless None, takes the gradient's place.
+        """Call hook(dL/dtensor) in every backward pass; what it returns, unless None, takes its place.
 
         >>> x = Tensor([1.0, 2.0], requires_grad=True)
         >>> handle = x.register_hook(lambda g: g * 10)
@@ -210,7 +220,9 @@ class Tensor(ArrayLike):
         Tensor([10., 10.])
         """
         if not self._requires_grad:
-            raise GradientError(f"register_hook: {self.label} does not require grad, so the hook would not be called")
+            raise GradientError(
+                f"register_hook: {self.label} does not require grad, so the hook would not be called"
+            )
         return Hook(self, hook)
 
     def _with(self, total: Any) -> Tensor:
@@ -225,17 +237,21 @@ class Tensor(ArrayLike):
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
         if not self._requires_grad:
             raise GradientError(
-                f"backward: {self.label} does not require grad: it is a constant, or it was computed from constants "
-                f"or under no_grad; make a leaf with Tensor(..., requires_grad=True)"
+                f"backward: {self.label} does not require grad: it is a constant, or it was computed from "
+                f"constants or under no_grad; make a leaf with Tensor(..., requires_grad=True)"
             )
         if gradient is not None:
             seed = gradient if create_graph and isinstance(gradient, Tensor) else _array(gradient, self.dtype)
             if seed.shape != self.shape:
-                raise ShapeError(f"backward: {self.label} needs a gradient of its shape {self.shape}, not {seed.shape}")
+                raise ShapeError(
+                    f"backward: the gradient has shape {seed.shape}, not {self.shape}, the shape of "
+                    f"{self.label}"
+                )
         elif self.size != 1:
             raise GradientError(
-                f"backward: {self.label} has {self.size} entries, not one; reduce it first (.sum(), .mean()), or give "
-                f"backward(gradient) of shape {self.shape}"
+                f"backward: {self.label} has {self.size} entries, not one; reduce it first (.sum(), "
+                f".mean()), or "
+                f"give backward(gradient) of shape {self.shape}"
             )
         else:
             seed = ones(self.shape, self._data.dtype)
@@ -245,7 +261,7 @@ class Tensor(ArrayLike):
 
     @staticmethod
     def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Run a primitive on inputs of which some are Tensors, and record it if a gradient may be asked for."""
+        """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
         values: list[Any] = []
         edges = []
         as_given = True
@@ -260,7 +276,7 @@ class Tensor(ArrayLike):
                 values.append(np.asarray(plain(x)))
                 as_given = False
         if not as_given:
-            inputs = tuple(x if isinstance(x, Tensor) else value for x, value in zip(inputs, values, strict=True))
+            inputs = tuple(x if isinstance(x, Tensor) else v for x, v in zip(inputs, values, strict=True))
         if attrs:
             attrs = {name: plain(value) for name, value in attrs.items()}
         try:
@@ -273,7 +289,9 @@ class Tensor(ArrayLike):
             raise
         except (ValueError, IndexError, TypeError) as error:
             raise _misfit(error, primitive, values) from error
-        return _result(y, primitive, inputs, values, edges, attrs) if primitive.differentiable else _wrapped(y)
+        if not primitive.differentiable:
+            return _wrapped(y)
+        return _result(y, primitive, inputs, values, edges, attrs)
 
 
 def _array(data: Any, dtype: Any = None) -> NDArray:
@@ -285,7 +303,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     except ValueError as error:
         raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise DtypeError(f"Tensor: the data has dtype {array.dtype}; it must be real numbers (float, int or bool)")
+        raise DtypeError(f"Tensor: the data has dtype {array.dtype}, not real numbers (float, int or bool)")
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
@@ -303,7 +321,9 @@ def _wrapped(result: Any) -> Any:
     return tuple(map(_wrapped, result)) if type(result) is tuple else result
 
 
-def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]) -> Tensor:
+def _result(
+    y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
+) -> Tensor:
     """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
     t: Tensor = _new(Tensor)
     t._data = y = y if type(y) is np.ndarray else np.asarray(y)
@@ -312,7 +332,7 @@ def _result(y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, 
     if (kind := y.dtype.kind) != "f":
         edges = None  # integers have no derivative
         if kind not in "iub":
-            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}; only real numbers are differentiated")
+            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
     if edges and (current := mode.get()).recording:
         node: Node = _new(Node)
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
@@ -337,4 +357,4 @@ def _misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
 
 Tensor._result = staticmethod(_result)  # type: ignore[attr-defined]
 Tensor._misfit = staticmethod(_misfit)  # type: ignore[attr-defined]
-Tensor._wrapped = staticmethod(_wrapped)  # type: ignore[method-assign]
+Tensor._wrapped = staticmethod(_wrapped)  # type: ignore[method-assign,assignment]

@@ -1,0 +1,135 @@
+"""What the targets of a cross-entropy may be, and how they are checked.
+
+The letters: z logits, with K classes on one axis; t targets, class indices or distributions; a row for each
+sample, N of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .errors import DataError, DtypeError, ShapeError
+from .primitive import Array, ones
+
+NAME = "softmax_cross_entropy"
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def to_rows(z: Array, axis: int) -> Array:
+    """z with the class axis last and all others in one: (N, K)."""
+    if not -z.ndim <= axis < z.ndim:
+        raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
+    if not z.shape[axis]:
+        raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
+    if z.ndim == 2 and axis in (-1, 1):
+        return z
+    return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
+
+
+def from_rows(rows: Array, z: Array, axis: int) -> Array:
+    """Rows in the shape of z again."""
+    if z.ndim == 2 and axis in (-1, 1):
+        return rows
+    moved = np.moveaxis(z, axis, -1).shape
+    return np.moveaxis(np.reshape(rows, moved), -1, axis)
+
+
+def read_targets(
+    z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
+) -> tuple[Array, Array | None]:
+    """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
+    k = z.shape[axis]
+    if not 0 <= label_smoothing <= 1:
+        raise DataError(f"{NAME}: label_smoothing must be from 0 to 1, not {label_smoothing}")
+    if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
+        raise DataError(f"{NAME}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
+    if t.shape == z.shape:
+        if ignore_index is not None:
+            raise DataError(f"{NAME}: ignore_index goes with class indices; the targets are distributions")
+        t = to_rows(t, axis)
+        check_distributions(t)
+        return t, None
+    if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
+        raise ShapeError(
+            f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on "
+            f"axis "
+            f"{axis}; give class indices of that shape without the axis, or distributions of that shape"
+        )
+    if t.dtype.kind not in "iu":
+        raise DtypeError(f"{NAME}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
+    t, kept = t.ravel(), None
+    if ignore_index is not None:
+        if not isinstance(ignore_index, (int, np.integer)):
+            raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
+        kept = t != ignore_index
+        t = np.where(kept, t, 0)
+    if t.size and np.maximum.reduce(t.astype(np.uint64)) >= k:  # a negative one becomes huge
+        row = int(np.argmax((t < 0) | (t >= k)))
+        raise DataError(
+            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct "
+            f"it, or "
+            f"leave such rows out with ignore_index={t[row]}"
+        )
+    return t if t.dtype.kind == "i" else t.astype(np.intp), kept
+
+
+def check_distributions(t: Array) -> None:
+    """Raise a DataError unless every row is a distribution: nothing below 0, sum 1 up to its dtype's "
+    "rounding."""
+    tolerance = np.finfo(t.dtype).eps ** 0.75 if t.dtype.kind == "f" else 0
+    sums = t.sum(1, dtype=np.float64)
+    good = (np.abs(sums - 1) <= tolerance) & (t >= 0).all(1)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise DataError(
+            f"{NAME}: the targets of row {row} are not a distribution: their sum is {sums[row]:.9g}, the "
+            f"smallest {t[row].min():.9g}; divide each row by its sum, or give class indices"
+        )
+
+
+def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
+    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all
+    are 1."""
+    if t.ndim == 2 or (kept is None and weight is None):
+        return None
+    w = 1 if weight is None else np.asarray(weight)[t]
+    return np.asarray(w if kept is None else np.where(kept, w, 0), dtype)
+
+
+def distributions(t: Array, kept: Array, k: int, label_smoothing: float, weight: Any, dtype: Any) -> Array:
+    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a
+    Tensor."""
+    if t.ndim == 1:
+        t = (t[:, None] == np.arange(k)).astype(dtype)
+    if label_smoothing:
+        t = (1 - label_smoothing) * t + label_smoothing / k
+    if weight is not None:
+        t = t * np.asarray(weight, dtype)
+    return t if kept is None else t * kept[:, None].astype(dtype)
+
+
+def per_class(label_smoothing: float, weight: Any) -> Array:
+    """What a target distribution is multiplied by on its way into the loss."""
+    return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
+
+
+def divisor(t: Array, c: Array | None, reduction: str) -> Any:
+    """What the sum of the rows' losses is divided by."""
+    if reduction not in REDUCTIONS:
+        raise DataError(f"{NAME}: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+    if c is not None and len(t) and not c.any():
+        raise DataError(f"{NAME}: every row is left out by ignore_index, or its class has weight 0")
+    if reduction != "mean":
+        return 1
+    if not len(t):
+        raise DataError(f"{NAME}: a mean over no rows; give at least one, or use reduction='sum'")
+    return len(t) if c is None else c.sum()
+
+
+def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
+    """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
+    if reduction == "none":
+        return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
+    return ones(loss.size, loss.dtype).dot(loss) / n if isinstance(loss, np.ndarray) else loss.sum() / n
