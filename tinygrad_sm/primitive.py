@@ -2,11 +2,12 @@
 
     primitive(np.exp, r"e^{x}", lambda g, y, x: g * y)
 
-A rule is called as ``rule(g, y, *inputs, **attributes)`` and returns the input's share of dL/dinput. It is plain NumPy: on
-ndarrays it runs at NumPy's speed; on Tensors it is itself recorded, and can be differentiated again. Its signature declares
-the primitive's: after g and y come the inputs (arrays, positional), then the attributes (keywords with a default); the rule
-of a variadic primitive, ``lambda g, y, i, *arrays: ...``, serves every input i. A rule that is None says that there is no
-derivative. Undoing a broadcast is not a rule's business: `sum_to` does it, once, for all.
+A rule is called as ``rule(g, y, *inputs, **attributes)`` and returns the input's share of dL/dinput. It is
+plain NumPy: on ndarrays it runs at NumPy's speed; on Tensors it is itself recorded, and can be differentiated
+again. Its signature declares the primitive's: after g and y come the inputs (arrays, positional), then the
+attributes (keywords with a default); the rule of a variadic primitive, ``lambda g, y, i, *arrays: ...``,
+serves every input i. A rule that is None says that there is no derivative. Undoing a broadcast is not a
+rule's business: `sum_to` does it, once, for all.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 import inspect
 import linecache
 import textwrap
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial, wraps
 from types import MethodType
 from typing import Any
 
@@ -28,6 +30,7 @@ __all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Pr
 
 Rule = Callable[..., Any]
 Array = Any  # an ndarray, or a Tensor where a rule is recorded: rules are written once for both
+Axis = int | tuple[int, ...] | None
 
 PRIMITIVES: dict[str, Primitive] = {}  # every op by the name that graphs show
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # every public function that follows from the tables, by its name
@@ -54,7 +57,8 @@ class _Doc:
 
 
 class Primitive:
-    __doc__ = _Doc("""An op with its derivative; call it on arrays and get arrays, on Tensors and get a Tensor.
+    __doc__ = _Doc("""An op with its derivative; call it on arrays and get arrays, on Tensors and get a
+    Tensor.
 
     name        what graphs and messages call it
     function    what computes it on ndarrays
@@ -110,22 +114,10 @@ class Primitive:
         if not self.differentiable:  # no derivative, nothing to keep: whatever NumPy takes
             return args, kwargs
         if not self.variadic:
-            signature = self.__signature__
-            if getattr(self.function, "__module__", "").startswith("numpy") and not isinstance(self.function, np.ufunc):
-                signature = inspect.signature(self.function)
-            try:
-                given = signature.bind(*args, **kwargs).arguments
-            except TypeError as error:
-                raise UnsupportedError(f"{self.name}: {error}; it is called as {self.name}{self.__signature__}") from None
-            left_out = [name for name, value in given.items() if value is signature.parameters[name].default]
-            names = list(signature.parameters)[: self._arity]
-            args = tuple(given[name] for name in names)
-            kwargs = {name: value for name, value in given.items() if name not in (*names, *left_out)}
-        for name in kwargs.keys() - self._keywords:
-            raise UnsupportedError(
-                f"{self.name}: {name}= is not differentiable here, it takes {', '.join(self.attributes) or 'no keywords'}; "
-                f"leave {name}= out, or call NumPy on t.numpy() where no gradient is needed"
-            )
+            given = bind(self.name, self.function, self.__signature__, args, kwargs)
+            args = tuple(given.pop(name) for name in list(given)[: self._arity])
+            kwargs = given
+        check_keywords(self.name, kwargs, self.attributes)
         return args, kwargs
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
@@ -161,7 +153,8 @@ class Fused(Primitive):
 
     kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
     rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
-    definition  the same out of other primitives. It is what runs on Tensors (for derivatives of derivatives), where what
+    definition  the same out of other primitives. It is what runs on Tensors (for derivatives of derivatives),
+    where what
                 was saved would pass for a constant.
     """)  # type: ignore[assignment]
 
@@ -208,7 +201,8 @@ def fused(
     public: str = "",
     **about: str,
 ) -> Fused:
-    """Define a fused op: a kernel that may save what its rules need, and its definition out of other primitives.
+    """Define a fused op: a kernel that may save what its rules need, and its definition out of other
+    primitives.
 
     name    what graphs and messages call it
     public  the name of the function, by default the same
@@ -221,14 +215,61 @@ def fused(
 
 
 def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a function that is made of primitives answer, on Tensors, for these NumPy functions."""
+    """Let a function that is made of primitives answer, on Tensors, for these NumPy functions.
+
+    It may leave out keywords of NumPy's (they are refused then), and name the first parameter in its own way.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
-        FUNCTIONS[function.__name__] = function
-        DISPATCH.update(dict.fromkeys(functions, function))
-        return function
+        own = inspect.signature(function)
+        kinds = [p.kind for p in own.parameters.values()]
+        many, anything = inspect.Parameter.VAR_POSITIONAL in kinds, inspect.Parameter.VAR_KEYWORD in kinds
+        most = float("inf") if many else kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+        @wraps(function)
+        def composed(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > most or not (anything or kwargs.keys() <= own.parameters.keys()):
+                kwargs = bind(function.__name__, functions[0] if functions else function, own, args, kwargs)
+                first = kwargs.pop(next(iter(kwargs)))
+                args = first if many else (first,)
+                check_keywords(function.__name__, kwargs, list(own.parameters)[1:])
+            return function(*args, **kwargs)
+
+        FUNCTIONS[function.__name__] = composed
+        DISPATCH.update(dict.fromkeys(functions, composed))
+        return composed
 
     return register
+
+
+def composed(function: Any, doc: str, definition: Callable[..., Any]) -> Callable[..., Any]:
+    """A composition in one row: NumPy's function, what it does, and a lambda that says it in other functions."""
+    definition.__name__, definition.__doc__ = function.__name__, doc
+    return composition(function)(definition)
+
+
+def bind(name: str, function: Any, own: inspect.Signature, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments of a call, made in any way that NumPy allows, by name; without those at their default."""
+    signature = own
+    if getattr(function, "__module__", "").startswith("numpy") and not isinstance(function, np.ufunc):
+        with suppress(ValueError):  # older NumPy does not know the signatures of functions written in C
+            signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise UnsupportedError(f"{name}: {error}; it is called as {name}{own}") from None
+    given |= given.pop("kwargs", {})
+    defaults = signature.parameters
+    return {key: value for key, value in given.items() if key not in defaults or value is not defaults[key].default}
+
+
+def check_keywords(name: str, given: Iterable[str], offered: Collection[str]) -> None:
+    """Refuse a keyword that NumPy has and this package does not."""
+    for key in set(given) - set(offered):
+        raise UnsupportedError(
+            f"{name}: {key}= is not differentiable here, it takes {', '.join(offered) or 'no keywords'}; "
+            f"leave {key}= out, or call NumPy on t.numpy() where no gradient is needed"
+        )
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

@@ -1,78 +1,165 @@
-"""Elementwise ops. The letters: x, a, b inputs; c a condition; y output; g = dL/dy."""
+"""Elementwise ops. The letters: x, a, b inputs; c a condition; lo, hi bounds; y output; g = dL/dy.
 
-from functools import partial
+Where an op has a kink: |x|, sign, floor and their like have derivative 0 at it; equal entries of maximum and minimum share
+the gradient; clip passes it on the bounds too; hypot has derivative 0 at (0, 0), and a^b by b at a = 0.
+"""
+
+from math import log, pi, sqrt
+from typing import Any
 
 import numpy as np
 
-from ..primitive import primitive
+from ..errors import MissingError
+from ..primitive import Array, Primitive, Rule, composed, composition, primitive
 
-elementwise = partial(primitive, shapes="any that broadcast together: axes equal or 1, counted from the last")
+
+def elementwise(function: Any, formula: str, *rules: Rule | None, **about: Any) -> Primitive:
+    """An op on each entry by itself, of arrays that broadcast."""
+    about.setdefault("example", f"tg.{function.__name__}({', '.join(['[0.25, 0.5]', '0.5', '1.'][: len(rules)])})")
+    return primitive(function, formula, *rules, shapes="any that broadcast: axes equal or 1, from the last", **about)
 
 
-def power(a, b):
+def power(a: Array, b: Array) -> Array:
     """The operator, because it knows squares and square roots."""
     return a**b
 
 
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x) without overflow: e is never above 1."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
-def relu(x):
-    """The positive part; its derivative at 0 is 0."""
+def relu(x: Array) -> Array:
+    """The positive part."""
     return np.maximum(x, 0)
 
 
-# fmt: off
-# function                formula                        rules
-elementwise(np.add,       r"a + b",                      lambda g, y, a, b: g,
-                                                         lambda g, y, a, b: g,
-            example="tg.add([1., 2.], 3.) -> array([4., 5.])")
-elementwise(np.subtract,  r"a - b",                      lambda g, y, a, b: g,
-                                                         lambda g, y, a, b: -g,
-            example="tg.subtract([1., 2.], 3.) -> array([-2., -1.])")
-elementwise(np.multiply,  r"a \, b",                     lambda g, y, a, b: g * b,
-                                                         lambda g, y, a, b: g * a,
-            example="tg.multiply([1., 2.], 3.) -> array([3., 6.])")
-elementwise(np.divide,    r"\frac{a}{b}",                lambda g, y, a, b: g / b,
-                                                         lambda g, y, a, b: -g * y / b,             # -a/b^2 = -y/b
-            example="tg.divide([1., 2.], 4.) -> array([0.25, 0.5 ])")
-elementwise(np.negative,  r"-x",                         lambda g, y, x: -g,
-            example="tg.negative([1., -2.]) -> array([-1.,  2.])")
-elementwise(power,        r"a^{b}",                      lambda g, y, a, b: g * b * a ** (b - 1 + (b == 0)),  # 0 for b = 0
-                                                         lambda g, y, a, b: g * y * np.log(a + (a == 0)),     # 0 at a = 0
-            numpy=(np.power,), example="tg.power(np.array([1., 2.]), 3.) -> array([1., 8.])")
-elementwise(np.exp,       r"e^{x}",                      lambda g, y, x: g * y,                     # its own derivative
-            example="tg.exp([0., 1.]) -> array([1.        , 2.71828183])")
-elementwise(np.log,       r"\ln x",                      lambda g, y, x: g / x,
-            example="tg.log([1., 2.]) -> array([0.        , 0.69314718])")
-elementwise(np.sqrt,      r"\sqrt{x}",                   lambda g, y, x: g / (2 * y),
-            example="tg.sqrt([4., 2.]) -> array([2.        , 1.41421356])")
-elementwise(np.tanh,      r"\tanh x",                    lambda g, y, x: g * (1 - y * y),
-            example="tg.tanh([0., 1.]) -> array([0.        , 0.76159416])")
-elementwise(sigmoid,      r"\frac{1}{1 + e^{-x}}",       lambda g, y, x: g * y * (1 - y),
-            example="tg.sigmoid(np.array([0., 1.])) -> array([0.5       , 0.73105858])")
-elementwise(relu,         r"\max(x, 0)",                 lambda g, y, x: g * (x > 0),
-            example="tg.relu([-1., 2.]) -> array([0., 2.])")
-elementwise(np.absolute,  r"|x|",                        lambda g, y, x: g * np.sign(x),
-            example="tg.absolute([-1., 2.]) -> array([1., 2.])")
-elementwise(np.maximum,   r"\max(a, b)",                 lambda g, y, a, b: g * (a > b) + g * (a == b) / 2,   # ties share
-                                                         lambda g, y, a, b: g * (b > a) + g * (a == b) / 2,
-            example="tg.maximum([1., 5.], 3.) -> array([3., 5.])")
-elementwise(np.minimum,   r"\min(a, b)",                 lambda g, y, a, b: g * (a < b) + g * (a == b) / 2,
-                                                         lambda g, y, a, b: g * (b < a) + g * (a == b) / 2,
-            example="tg.minimum([1., 5.], 3.) -> array([1., 3.])")
-elementwise(np.where,     r"a \text{ if } c \text{ else } b", None,
-                                                         lambda g, y, c, a, b: np.where(c, g, 0),
-                                                         lambda g, y, c, a, b: np.where(c, 0, g),
-            example="tg.where([True, False], 1., 2.) -> array([1., 2.])")
+def erf(x: Array) -> Array:
+    """SciPy's, which is exact to rounding."""
+    try:
+        from scipy.special import erf as exact  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        raise MissingError("erf needs SciPy: run `pip install scipy`") from None
+    return exact(x)
 
-# no derivative: what they give is constant almost everywhere
-for function, formula in {np.greater: "a > b", np.greater_equal: r"a \ge b", np.less: "a < b", np.less_equal: r"a \le b",
-                          np.equal: "a = b", np.not_equal: r"a \ne b", np.sign: r"\mathrm{sign}\, x",
-                          np.isnan: r"x \text{ is NaN}", np.isfinite: r"|x| < \infty",
-                          np.logical_not: r"\lnot x", np.logical_and: r"a \land b", np.logical_or: r"a \lor b"}.items():
-    elementwise(function, formula, *[None] * function.nin)
+
+def clamp(x: Array, lo: Array, hi: Array) -> Array:
+    """x, but lo where it is below and hi where it is above; None is no bound."""
+    return np.clip(x, lo, hi)
+
+
+def above(x: Array, lo: Array) -> Array:
+    """Whether x is lo or above; None is no bound."""
+    return True if x is None or lo is None else x >= lo
+
+
+def dsinc(x: Array) -> Array:
+    """sinc'(x) = (cos(pi x) - sinc x) / x, but near 0, where that cancels, its power series."""
+    near = np.abs(x) < 0.5
+    z, away = np.where(near, pi * x, 0), np.where(near, 1, x)
+    series: Array = 1
+    for k in range(12, 0, -1):
+        series = 1 - z * z / (2 * k * (2 * k + 3)) * series
+    return np.where(near, -pi / 3 * z * series, (np.cos(pi * away) - np.sinc(away)) / away)
+
+
+# fmt: off
+# function                    formula                        rules
+elementwise(np.add,           r"a + b",                      lambda g, y, a, b: g,
+                                                             lambda g, y, a, b: g)
+elementwise(np.subtract,      r"a - b",                      lambda g, y, a, b: g,
+                                                             lambda g, y, a, b: -g)
+elementwise(np.multiply,      r"a \, b",                     lambda g, y, a, b: g * b,
+                                                             lambda g, y, a, b: g * a)
+elementwise(np.divide,        r"\frac{a}{b}",                lambda g, y, a, b: g / b,
+                                                             lambda g, y, a, b: -g * y / b)             # -a/b^2 = -y/b
+elementwise(np.remainder,     r"a - b \lfloor a/b \rfloor",  lambda g, y, a, b: g,
+                                                             lambda g, y, a, b: -g * np.floor_divide(a, b))
+elementwise(np.fmod,          r"a - b \, \mathrm{trunc}(a/b)", lambda g, y, a, b: g,
+                                                             lambda g, y, a, b: -g * np.trunc(a / b))
+for raised in power, np.float_power:
+    elementwise(raised,       r"a^{b}",                      lambda g, y, a, b: g * b * a ** (b - 1 + (b == 0)),  # 0 for b = 0
+                                                             lambda g, y, a, b: g * y * np.log(a + (a == 0)).astype(y.dtype),  # 0 at a = 0
+                numpy=(np.power,) if raised is power else (), example=f"tg.{raised.__name__}(np.array([1., 2.]), 3)")
+elementwise(np.negative,      r"-x",                         lambda g, y, x: -g)
+elementwise(np.square,        r"x^2",                        lambda g, y, x: 2 * g * x)
+elementwise(np.reciprocal,    r"\frac{1}{x}",                lambda g, y, x: -g * y * y)
+elementwise(np.sqrt,          r"\sqrt{x}",                   lambda g, y, x: g / (2 * y))
+elementwise(np.cbrt,          r"\sqrt[3]{x}",                lambda g, y, x: g / (3 * y * y))
+elementwise(np.exp,           r"e^{x}",                      lambda g, y, x: g * y)                     # its own derivative
+elementwise(np.exp2,          r"2^{x}",                      lambda g, y, x: g * y * log(2))
+elementwise(np.expm1,         r"e^{x} - 1",                  lambda g, y, x: g * (y + 1))
+elementwise(np.log,           r"\ln x",                      lambda g, y, x: g / x)
+elementwise(np.log2,          r"\log_2 x",                   lambda g, y, x: g / (x * log(2)))
+elementwise(np.log10,         r"\log_{10} x",                lambda g, y, x: g / (x * log(10)))
+elementwise(np.log1p,         r"\ln(1 + x)",                 lambda g, y, x: g / (1 + x))
+elementwise(np.logaddexp,     r"\ln(e^{a} + e^{b})",         lambda g, y, a, b: g * np.exp(a - y),
+                                                             lambda g, y, a, b: g * np.exp(b - y))
+elementwise(np.logaddexp2,    r"\log_2(2^{a} + 2^{b})",      lambda g, y, a, b: g * np.exp2(a - y),
+                                                             lambda g, y, a, b: g * np.exp2(b - y))
+elementwise(np.sin,           r"\sin x",                     lambda g, y, x: g * np.cos(x))
+elementwise(np.cos,           r"\cos x",                     lambda g, y, x: -g * np.sin(x))
+elementwise(np.tan,           r"\tan x",                     lambda g, y, x: g * (1 + y * y))
+elementwise(np.arcsin,        r"\arcsin x",                  lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arccos,        r"\arccos x",                  lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
+elementwise(np.arctan,        r"\arctan x",                  lambda g, y, x: g / (1 + x * x))
+elementwise(np.arctan2,       r"\mathrm{arctan2}(a, b)",     lambda g, y, a, b: g * b / (a * a + b * b),
+                                                             lambda g, y, a, b: -g * a / (a * a + b * b))
+elementwise(np.sinh,          r"\sinh x",                    lambda g, y, x: g * np.cosh(x))
+elementwise(np.cosh,          r"\cosh x",                    lambda g, y, x: g * np.sinh(x))
+elementwise(np.tanh,          r"\tanh x",                    lambda g, y, x: g * (1 - y * y))
+elementwise(np.arcsinh,       r"\mathrm{arsinh}\, x",        lambda g, y, x: g / np.sqrt(x * x + 1))
+elementwise(np.arccosh,       r"\mathrm{arcosh}\, x",        lambda g, y, x: g / np.sqrt((x - 1) * (x + 1)), example="tg.arccosh(2.)")
+elementwise(np.arctanh,       r"\mathrm{artanh}\, x",        lambda g, y, x: g / ((1 - x) * (1 + x)))
+elementwise(np.hypot,         r"\sqrt{a^2 + b^2}",           lambda g, y, a, b: g * a / (y + (y == 0)),
+                                                             lambda g, y, a, b: g * b / (y + (y == 0)))
+elementwise(np.sinc,          r"\frac{\sin \pi x}{\pi x}",   lambda g, y, x: g * dsinc(x))
+elementwise(erf,              r"\mathrm{erf}\, x",           lambda g, y, x: g * (2 / sqrt(pi)) * np.exp(-x * x))
+elementwise(sigmoid,          r"\frac{1}{1 + e^{-x}}",       lambda g, y, x: g * y * (1 - y))
+elementwise(relu,             r"\max(x, 0)",                 lambda g, y, x: g * (x > 0))
+for degrees in np.deg2rad, np.radians:
+    elementwise(degrees,      r"\frac{\pi}{180} x",          lambda g, y, x: g * (pi / 180))
+for radians in np.rad2deg, np.degrees:
+    elementwise(radians,      r"\frac{180}{\pi} x",          lambda g, y, x: g * (180 / pi))
+for size in np.absolute, np.fabs:
+    elementwise(size,         r"|x|",                        lambda g, y, x: g * np.sign(x))
+for extreme, formula in ((np.maximum, r"\max(a, b)"), (np.minimum, r"\min(a, b)"),
+                         (np.fmax, r"\max(a, b)"), (np.fmin, r"\min(a, b)")):       # these two take a number before NaN
+    elementwise(extreme,      formula,                       lambda g, y, a, b: g * (a == y) - g * (a == b) / 2,  # ties share
+                                                             lambda g, y, a, b: g * (b == y) - g * (a == b) / 2)
+clamp = elementwise(clamp,    r"\min(\max(x, l), h)",        lambda g, y, x, lo, hi: g * above(x, lo) * above(hi, x),
+                                                             lambda g, y, x, lo, hi: g * (x < lo) * above(hi, lo),
+                                                             lambda g, y, x, lo, hi: g * (x > hi), name="clip")
+choose = elementwise(np.where, r"a \text{ if } c \text{ else } b", None,
+                                                             lambda g, y, c, a, b: np.where(c, g, 0),
+                                                             lambda g, y, c, a, b: np.where(c, 0, g))
+primitive(np.nan_to_num,      r"x \text{ if finite}",        lambda g, y, x, nan=0.0, posinf=None, neginf=None: g * np.isfinite(x),
+    shapes="any", example="tg.nan_to_num([1., np.nan])")
+primitive(np.round,           r"\mathrm{round}(x)",          lambda g, y, x, decimals=0: np.zeros_like(g),
+    numpy=(np.around,), shapes="any", example="tg.round([1.26, 2.5], 1)")
+
+# constant almost everywhere: the derivative is 0
+for step, formula in {np.sign: r"\mathrm{sign}\, x", np.floor: r"\lfloor x \rfloor", np.ceil: r"\lceil x \rceil",
+                      np.trunc: r"\mathrm{trunc}\, x", np.rint: r"\mathrm{round}(x)", np.fix: r"\mathrm{trunc}\, x"}.items():
+    elementwise(step,         formula,                       lambda g, y, x: np.zeros_like(g))
+elementwise(np.floor_divide,  r"\lfloor a / b \rfloor",      lambda g, y, a, b: np.zeros_like(g),
+                                                             lambda g, y, a, b: np.zeros_like(g))
+elementwise(np.heaviside,     r"0, b, 1 \text{ for } a < 0, a = 0, a > 0", lambda g, y, a, b: np.zeros_like(g),
+                                                             lambda g, y, a, b: g * (a == 0))
+
+composed(np.divmod, "The floor of a / b, and what remains.", lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
+composed(np.modf, "The part of x behind the point, and the part before it.", lambda x: (np.fmod(x, 1), np.trunc(x)))
 # fmt: on
+
+
+@composition(np.clip)
+def clip(x: Array, a_min: Array = None, a_max: Array = None, *, min: Array = None, max: Array = None) -> Array:
+    """x, but a_min where it is below and a_max where it is above; min and max are other names of the bounds."""
+    return clamp(x, a_min if min is None else min, a_max if max is None else max)
+
+
+@composition(np.where)
+def where(condition: Array, *branches: Array) -> Any:
+    """Entries of the first branch where the condition holds, else of the second; without branches, where it holds."""
+    return choose(condition, *branches) if branches else np.nonzero(condition)

@@ -1,44 +1,166 @@
-"""Reductions. The letters: x input; y output; g = dL/dy, which `spread` takes back to x's shape."""
+"""Reductions, and the sums and products that run along an axis. The letters: x input; y output; g = dL/dy.
+
+Equal entries of max and min share the gradient; std and norm have derivative 0 where they are 0; prod and cumprod are right
+where entries are 0.
+"""
+
+from math import nan, prod
+from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..primitive import primitive
+from ..primitive import Array, Axis, composed, composition, primitive
 
 
-def spread(g, x, axis, keepdims):
+def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Repeat g, a reduction's result, along the axes of x that the reduction took away."""
     if axis is not None and not keepdims:
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, np.shape(x))
 
 
-def count(y, x):
+def count(y: Array, x: Array) -> int:
     """How many entries of x went into each entry of y."""
     return np.size(x) // max(np.size(y), 1)
 
 
-def share(g, y, x, axis, keepdims):
+def share(g: Array, y: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Give g to the entries of x that equal the extreme y, in equal parts where there are several."""
-    hit = x == spread(y, x, axis, keepdims)
+    hit = (x == spread(y, x, axis, keepdims)).astype(y.dtype)
     return spread(g, x, axis, keepdims) * hit / np.sum(hit, axis, keepdims=True)
 
 
+def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
+    """The axes meant, counted from 0; all if axis is None."""
+    return normalize_axis_tuple(range(np.ndim(x)) if axis is None else axis, np.ndim(x))
+
+
+def in_rows(x: Array, axis: Axis) -> Array:
+    """x with the axes meant last, and made one."""
+    axes = axes_of(x, axis)
+    kept = [n for i, n in enumerate(np.shape(x)) if i not in axes]
+    return np.reshape(np.moveaxis(x, axes, range(-len(axes), 0)), (*kept, prod(np.shape(x)[i] for i in axes)))
+
+
+def from_rows(rows: Array, x: Array, axis: Axis) -> Array:
+    """The way back from in_rows."""
+    axes = axes_of(x, axis)
+    return np.moveaxis(np.reshape(rows, rows.shape[:-1] + tuple(np.shape(x)[i] for i in axes)), range(-len(axes), 0), axes)
+
+
+def shifted(x: Array, k: int) -> Array:
+    """Rows k places to the left, filled up with 0."""
+    return np.concatenate((x[..., k:], np.zeros_like(x[..., :k])), -1)
+
+
+def through_products(g: Array, rows: Array) -> Array:
+    """From g = dL/dcumprod(rows): x_1 ... x_(i-1) s_i, where s_i = g_i + x_(i+1) s_(i+1). Doubles the reach of s each time."""
+    before = np.cumprod(np.concatenate((np.ones_like(rows[..., :1]), rows[..., :-1]), -1), -1)
+    s, factor, reach = g, shifted(rows, 1), 1
+    while reach < rows.shape[-1]:
+        s, factor, reach = s + factor * shifted(s, reach), factor * shifted(factor, reach), 2 * reach
+    return before * s
+
+
+def through_prod(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    """A product is the last of the cumulated products."""
+    rows = in_rows(x, axis)
+    last = np.concatenate((np.zeros_like(rows[..., 1:]), np.reshape(g, (*rows.shape[:-1], 1))), -1)
+    return from_rows(through_products(last[..., : rows.shape[-1]], rows), x, axis)
+
+
+def euclid(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The root of the sum of squares."""
+    return np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims))
+
+
 shapes = "x without the axes given (kept with length 1 if keepdims), a scalar if axis is None"
+x = "[[1., 2.], [3., 4.]]"
 
 # fmt: off
-# function        formula                      rule
-primitive(np.sum,  r"\sum x",                  lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
-          shapes=shapes, example="tg.sum([[1., 2.], [3., 4.]], axis=0) -> array([4., 6.])")
-primitive(np.mean, r"\frac{1}{n} \sum x",      lambda g, y, x, axis=None, keepdims=False: spread(g / count(y, x), x, axis, keepdims),
-          shapes=shapes, example="tg.mean([[1., 2.], [3., 4.]], axis=0) -> array([2., 3.])")
-primitive(np.max,  r"\max x",                  lambda g, y, x, axis=None, keepdims=False: share(g, y, x, axis, keepdims),
-          shapes=shapes, example="tg.max([[1., 2.], [3., 4.]], axis=0) -> array([3., 4.])")
-primitive(np.min,  r"\min x",                  lambda g, y, x, axis=None, keepdims=False: share(g, y, x, axis, keepdims),
-          shapes=shapes, example="tg.min([[1., 2.], [3., 4.]], axis=0) -> array([1., 2.])")
+# function               formula                    rule
+for function, formula in ((np.max, r"\max x"), (np.amax, r"\max x"), (np.min, r"\min x"), (np.amin, r"\min x")):
+    primitive(function,  formula,                   lambda g, y, x, axis=None, keepdims=False: share(g, y, x, axis, keepdims),
+        shapes=shapes, example=f"tg.{function.__name__}({x}, axis=0)")
+primitive(np.sum,        r"\sum x",                 lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
+        shapes=shapes, example=f"tg.sum({x}, axis=0)")
+primitive(np.mean,       r"\frac{1}{n} \sum x",     lambda g, y, x, axis=None, keepdims=False: spread(g / count(y, x), x, axis, keepdims),
+        shapes=shapes, example=f"tg.mean({x}, axis=0)")
+primitive(np.prod,       r"\prod x",                lambda g, y, x, axis=None, keepdims=False: through_prod(g, x, axis, keepdims),
+        shapes=shapes, example=f"tg.prod({x}, axis=0)")
+length = primitive(euclid, r"\sqrt{\sum x^2}",      lambda g, y, x, axis=None, keepdims=False:
+                                                        spread(g / (y + (y == 0)), x, axis, keepdims) * x,
+        shapes=shapes, example=f"tg.euclid(np.array({x}), axis=0)")
+primitive(np.cumsum,     r"y_i = \sum_{j \le i} x_j", lambda g, y, x, axis=None:
+                                                        np.reshape(np.flip(np.cumsum(np.flip(g, axis), axis), axis), np.shape(x)),
+        shapes="x's, flat if axis is None", example=f"tg.cumsum({x}, axis=0)")
+primitive(np.cumprod,    r"y_i = \prod_{j \le i} x_j", lambda g, y, x, axis=None:
+                                                        from_rows(through_products(in_rows(g, axis), in_rows(x, axis)), x, axis),
+        shapes="x's, flat if axis is None", example=f"tg.cumprod({x}, axis=0)")
 
-# no derivative
-primitive(np.argmax, r"\mathrm{argmax}\, x", None, shapes=shapes)
-primitive(np.argmin, r"\mathrm{argmin}\, x", None, shapes=shapes)
-primitive(np.any, r"\exists x", None, shapes=shapes)
-primitive(np.all, r"\forall x", None, shapes=shapes)
+composed(np.ptp, "The largest entry less the smallest.",
+    lambda x, axis=None, *, keepdims=False: np.max(x, axis, keepdims=keepdims) - np.min(x, axis, keepdims=keepdims))
+composed(np.median, "The entry in the middle of the sorted ones, or the mean of the two there.",
+    lambda x, axis=None, *, keepdims=False: np.quantile(x, 0.5, axis, keepdims=keepdims))
+composed(np.percentile, "What q percent of the entries are below; linear between two.",
+    lambda x, q, axis=None, *, keepdims=False: np.quantile(x, np.divide(q, 100), axis, keepdims=keepdims))
 # fmt: on
+
+
+@composition(np.quantile)
+def quantile(x: Array, q: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
+    """What a part q (from 0 to 1) of the entries is below; linear between two; NaN where there is a NaN."""
+    rows = np.sort(in_rows(x, axis), -1)
+    place = np.multiply(q, rows.shape[-1] - 1)
+    low, high = rows[..., np.floor(place).astype(int)], rows[..., np.ceil(place).astype(int)]
+    part = float(place % 1) if isinstance(q, float) else place % 1
+    y = np.where(part == 0, low, (1 - part) * low + part * high)
+    last = np.reshape(rows[..., -1], rows.shape[:-1] + (1,) * np.ndim(q))
+    y = np.moveaxis(np.where(np.isnan(last), nan, y), range(-np.ndim(q), 0), range(np.ndim(q)))
+    return np.expand_dims(y, tuple(np.ndim(q) + i for i in axes_of(x, axis))) if keepdims else y
+
+
+def from_mean(x: Array, axis: Axis, mean: Array) -> Array:
+    """How far each entry is from the mean."""
+    return x - (np.mean(x, axis, keepdims=True) if mean is None else mean)
+
+
+@composition(np.var)
+def var(x: Array, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False, mean: Array = None, correction: Any = None) -> Array:
+    """The mean of the squared distances from the mean: their sum over n - ddof (or n - correction)."""
+    y = np.sum(np.square(from_mean(x, axis, mean)), axis, keepdims=keepdims)
+    return y / max(count(y, x) - (ddof if correction is None else correction), 0)
+
+
+@composition(np.std)
+def std(x: Array, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False, mean: Array = None, correction: Any = None) -> Array:
+    """The root of var."""
+    y = length(from_mean(x, axis, mean), axis=axis, keepdims=keepdims)
+    return y / max(count(y, x) - (ddof if correction is None else correction), 0) ** 0.5
+
+
+@composition(np.average)
+def average(x: Array, axis: Axis = None, weights: Array = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
+    if weights is None:
+        weights = np.ones_like(x)
+    elif np.shape(weights) != np.shape(x):
+        axes = axes_of(x, axis)
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.expand_dims(weights, tuple(i for i in range(np.ndim(x)) if i not in axes))
+    total = np.sum(weights * np.ones_like(x), axis, keepdims=keepdims)
+    y = np.sum(x * weights, axis, keepdims=keepdims) / total
+    return (y, total) if returned else y
+
+
+@composition(np.diff)
+def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Array = None) -> Array:
+    """Each entry less the one before it, n times over; with values put before and after, if given."""
+    one = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
+    ends = [np.broadcast_to(e, one) if e is not None and np.ndim(e) == 0 else e for e in (prepend, append)]
+    parts = [part for part in (ends[0], x, ends[1]) if part is not None]
+    y = np.moveaxis(np.concatenate(parts, axis), axis, -1)
+    for _ in range(n):
+        y = y[..., 1:] - y[..., :-1]
+    return np.moveaxis(y, -1, axis)

@@ -1,73 +1,76 @@
-"""Ops that move entries and compute nothing. The letters: x input; y output; g = dL/dy; i the place of an input among many."""
+"""Ops that move or repeat entries, join arrays and cut them. The letters: x, a, b inputs; y output; g = dL/dy; i the place
+of an input among many."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..primitive import composition, primitive
+from ..errors import UnsupportedError
+from ..primitive import Array, Axis, composed, composition, primitive
 
 
-def reshape(x, shape):
+def arranged(x: Array, shape: Any) -> Array:
     """The same entries in another shape."""
     return np.reshape(x, shape)
 
 
-def copy(x):
+def copy(x: Array) -> Array:
     """x in memory of its own."""
     return np.array(x)
 
 
-def stop_gradient(x):
+def stop_gradient(x: Array) -> Array:
     """x as a constant."""
     return x
 
 
-def astype(x, dtype):
-    """x in another floating-point type."""
+def astype(x: Array, dtype: Any) -> Array:
+    """x in another type."""
     return x.astype(dtype)
 
 
-def getitem(x, key):
-    """x[key], for every kind of NumPy index."""
-    return x[key]
-
-
-def scatter(x, key, shape):
-    """Zeros of a shape with x added at [key]; where the key repeats an index, its entries add up."""
-    y = np.zeros(shape, np.result_type(x))
-    basic = (slice, int, type(None), type(Ellipsis))
-    if all(isinstance(k, basic) and not isinstance(k, bool) for k in (key if isinstance(key, tuple) else (key,))):
-        y[key] = x
-    else:
-        np.add.at(y, key, x)
-    return y
-
-
-def inverse(axes):
+def inverse(axes: Any) -> Any:
     """The axes that undo a transposition."""
-    return axes if axes is None else np.argsort(axes)
+    return axes if axes is None else np.argsort(np.mod(axes, len(axes)))
 
 
-def along(axis, ndim, index):
+def along(axis: int, ndim: int, index: Any) -> Any:
     """The index that is `index` along one axis and everything along those before it."""
     return (slice(None),) * (axis % ndim) + (index,)
 
 
-def piece(arrays, i, axis):
+def piece(arrays: Sequence[Array], i: int, axis: int) -> Any:
     """Where array i lies in the concatenation."""
     start = sum(np.shape(a)[axis] for a in arrays[:i])
     return along(axis, np.ndim(arrays[i]), slice(start, start + np.shape(arrays[i])[axis]))
 
 
-def join(*arrays, axis=0):
+def join(*arrays: Array, axis: int = 0) -> Array:
     """Arrays one after another along an axis that they have."""
     return np.concatenate(arrays, axis)
 
 
-def pile(*arrays, axis=0):
+def pile(*arrays: Array, axis: int = 0) -> Array:
     """Arrays of one shape side by side along a new axis."""
     return np.stack(arrays, axis)
+
+
+def frame(x: Array, pad_width: Any, constant_values: Any) -> Array:
+    """x with constants around it."""
+    return np.pad(x, pad_width, constant_values=constant_values)
+
+
+def inner_part(x: Array, pad_width: Any) -> Any:
+    """Where x lies in the padded array; pad_width has every form that NumPy takes."""
+    if isinstance(pad_width, dict):
+        pad_width = [pad_width.get(i, pad_width.get(i - np.ndim(x), 0)) for i in range(np.ndim(x))]
+        pad_width = [np.broadcast_to(width, 2) for width in pad_width]
+    widths = np.broadcast_to(pad_width, (np.ndim(x), 2))
+    return tuple(slice(before, before + n) for (before, _), n in zip(widths.tolist(), np.shape(x), strict=True))
 
 
 # fmt: off
@@ -76,65 +79,109 @@ primitive(copy,            r"x",                                  lambda g, y, x
     numpy=(np.copy, np.positive), shapes="any", example="tg.copy(2.0) -> array(2.)")
 stop_gradient = primitive(stop_gradient, r"x", None, shapes="any")
 primitive(astype,          r"x",                                  lambda g, y, x, dtype=None: g.astype(x.dtype),
-    shapes="any",          example="tg.astype(np.array([1, 2]), dtype=np.float32) -> array([1., 2.], dtype=float32)")
-primitive(reshape,         r"\mathrm{reshape}(x)",                lambda g, y, x, shape=(): np.reshape(g, np.shape(x)),
-    numpy=(np.reshape,),   shapes="x to `shape`, of as many entries; -1 stands for what is left",
-    example="tg.reshape([1., 2., 3., 4.], (2, 2)) -> array([[1., 2.], [3., 4.]])")
+    numpy=(getattr(np, "astype", None),), shapes="any", example="tg.astype(np.array([1, 2]), dtype=np.float32)")
+arrange = primitive(arranged, r"\mathrm{reshape}(x)",              lambda g, y, x, shape=(): np.reshape(g, np.shape(x)),
+    name="reshape", shapes="x to `shape`, of as many entries; -1 stands for what is left", example="tg.reshape([1., 2., 3., 4.], (2, 2))")
 primitive(np.transpose,    r"x^{T}",                              lambda g, y, x, axes=None: np.transpose(g, inverse(axes)),
-    shapes="axis i of y is axis axes[i] of x; all reversed if axes is None",
-    example="tg.transpose([[1., 2.], [3., 4.]]) -> array([[1., 3.], [2., 4.]])")
+    shapes="axis i of y is axis axes[i] of x; all reversed if axes is None", example="tg.transpose([[1., 2.], [3., 4.]])")
+primitive(np.swapaxes,     r"x^{T}",                              lambda g, y, x, axis1=0, axis2=1: np.swapaxes(g, axis1, axis2),
+    shapes="two axes of x exchanged", example="tg.swapaxes([[1., 2.], [3., 4.]], 0, 1)")
 primitive(np.broadcast_to, r"\mathrm{broadcast}(x)",              lambda g, y, x, shape=(): g,
-    shapes="x to `shape`, to which it must broadcast",
-    example="tg.broadcast_to([1., 2.], (2, 2)) -> array([[1., 2.], [1., 2.]])")
+    shapes="x to `shape`, to which it must broadcast", example="tg.broadcast_to([1., 2.], (2, 2))")
 primitive(np.expand_dims,  r"\mathrm{expand}(x)",                 lambda g, y, x, axis=0: np.reshape(g, np.shape(x)),
-    shapes="x with an axis of length 1 put in at `axis`",
-    example="tg.expand_dims([1., 2.], 0) -> array([[1., 2.]])")
+    shapes="x with an axis of length 1 put in at `axis`", example="tg.expand_dims([1., 2.], 0)")
 primitive(np.squeeze,      r"\mathrm{squeeze}(x)",                lambda g, y, x, axis=None: np.reshape(g, np.shape(x)),
-    shapes="x without the axes of length 1, or without those in `axis`",
-    example="tg.squeeze([[1., 2.]]) -> array([1., 2.])")
-primitive(getitem,         r"x_{k}",                              lambda g, y, x, key=(): scatter_add(g, key=key, shape=np.shape(x)),
-    shapes="NumPy's of x[key]",
-    example="tg.getitem(np.array([1., 2., 3.]), key=[0, 2]) -> array([1., 3.])")
-scatter_add = primitive(scatter, r"0, \; y_{k} \mathrel{+}= x",   lambda g, y, x, key=(), shape=(): g[key],
-    name="scatter_add",    shapes="x of the shape of y[key]; y of `shape`",
-    example="tg.scatter_add(1.0, key=1, shape=(3,)) -> array([0., 1., 0.])")
+    shapes="x without the axes of length 1, or without those in `axis`", example="tg.squeeze([[1., 2.]])")
+primitive(np.flip,         r"\mathrm{flip}(x)",                   lambda g, y, x, axis=None: np.flip(g, axis),
+    shapes="x's; every axis reversed if axis is None", example="tg.flip([1., 2., 3.])")
+primitive(np.roll,         r"\mathrm{roll}(x)",                   lambda g, y, x, shift=0, axis=None: np.roll(g, np.negative(shift), axis),
+    shapes="x's; rolled as if flat if axis is None", example="tg.roll([1., 2., 3.], 1)")
+primitive(np.rot90,        r"\mathrm{rot90}(x)",                  lambda g, y, x, k=1, axes=(0, 1): np.rot90(g, -k, axes),
+    shapes="x's, the lengths of the two axes exchanged if k is odd", example="tg.rot90([[1., 2.], [3., 4.]])")
 concatenation = primitive(join, r"(x_1, x_2, \dots)",             lambda g, y, i, *x, axis=0: g[piece(x, i, axis)],
     name="concatenate",    shapes="equal but along `axis`, where the lengths add up")
 stacking = primitive(pile, r"(x_1, x_2, \dots)",                  lambda g, y, i, *x, axis=0: g[along(axis, y.ndim, i)],
     name="stack",          shapes="all equal; y has one axis more, at `axis`")
+padding = primitive(frame, r"(\dots, x, \dots)",                  lambda g, y, x, pad_width=0, constant_values=0: g[inner_part(x, pad_width)],
+    name="pad",            shapes="x's, each axis longer by its two widths")
+
+composed(np.shape,     "The shape of an array.",                    lambda a: a.shape if hasattr(a, "shape") else np.asarray(a).shape)
+composed(np.ndim,      "The number of axes.",                       lambda a: len(np.shape(a)))
+composed(np.ravel,     "All entries in one row.",                   lambda x, order="C": np.reshape(x, -1, order))
+composed(np.fliplr,    "Each row backwards.",                       lambda x: np.flip(x, 1))
+composed(np.flipud,    "The rows in the opposite order.",           lambda x: np.flip(x, 0))
+composed(np.matrix_transpose, "The last two axes exchanged.",       lambda x: np.swapaxes(x, -1, -2))
+composed(np.append,    "Values after those of x, all flat if axis is None.", lambda x, values, axis=None: np.concatenate((x, values), axis))
+composed(np.vstack,    "Arrays one below another.",                 lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
+composed(np.hstack,    "Arrays one after another along their second axis, or their only one.", lambda arrays:
+    np.concatenate(flats := each(np.atleast_1d, arrays), 0 if flats[0].ndim == 1 else 1))
+composed(np.dstack,    "Arrays one behind another, along the third axis.", lambda arrays: np.concatenate(each(np.atleast_3d, arrays), 2))
+composed(np.column_stack, "Vectors as columns, matrices as they are, side by side.", lambda arrays: np.concatenate(each(column, arrays), 1))
+composed(np.split,     "Cut into equal parts, or before the indices given.", lambda x, indices_or_sections, axis=0:
+    np.array_split(x, equal_parts(np.shape(x)[axis], indices_or_sections), axis))
+composed(np.hsplit,    "Cut along the second axis, or the only one.", lambda x, indices_or_sections: np.split(x, indices_or_sections, min(x.ndim, 2) - 1))
+composed(np.vsplit,    "Cut along the first axis.",                 lambda x, indices_or_sections: np.split(x, indices_or_sections, 0))
+composed(np.dsplit,    "Cut along the third axis.",                 lambda x, indices_or_sections: np.split(x, indices_or_sections, 2))
+composed(np.broadcast_arrays, "Arrays stretched to one shape.",     lambda *arrays:
+    tuple(np.broadcast_to(a, np.broadcast_shapes(*map(np.shape, arrays))) for a in arrays))
+composed(np.atleast_1d, "A scalar as a vector.",                    lambda *x: one_or_all([np.reshape(a, np.shape(a) or (1,)) for a in x]))
+composed(np.atleast_2d, "A vector as a row.",                       lambda *x:
+    one_or_all([np.reshape(a, (1,) * (2 - np.ndim(a)) + np.shape(a)) for a in x]))
+composed(np.atleast_3d, "A vector as (1, n, 1), a matrix as (n, m, 1).", lambda *x:
+    one_or_all([np.reshape(b, np.shape(b) + (1,) * (3 - np.ndim(b))) for b in each(np.atleast_2d, x)]))
 # fmt: on
 
 
-@composition(np.shape)
-def shape(x):
-    """The shape of x."""
-    return x.shape if hasattr(x, "shape") else np.shape(x)
+def each(function: Any, arrays: Sequence[Array]) -> list[Array]:
+    """The function of each array."""
+    return [function(a) for a in arrays]
 
 
-@composition(np.ndim)
-def ndim(x):
-    """The number of axes of x."""
-    return len(shape(x))
+def one_or_all(arrays: list[Array]) -> Any:
+    """The only one by itself."""
+    return arrays[0] if len(arrays) == 1 else tuple(arrays)
+
+
+def column(x: Array) -> Array:
+    """A vector as a column."""
+    return x if np.ndim(x) >= 2 else np.reshape(x, (-1, 1))
+
+
+def equal_parts(n: int, sections: Any) -> Any:
+    """The sections, if n can be cut into so many equal ones."""
+    if np.ndim(sections) == 0 and n % sections:
+        raise ValueError(f"split: {n} entries do not make {sections} equal parts; use array_split")
+    return sections
 
 
 @composition(np.size)
-def size(x, axis=None):
-    """The number of entries of x, or its length along an axis."""
-    return prod(shape(x)) if axis is None else shape(x)[axis]
+def size(a: Array, axis: Axis = None) -> int:
+    """The number of entries, or the length along an axis."""
+    return prod(np.shape(a)) if axis is None else prod(np.shape(a)[i] for i in normalize_axis_tuple(axis, np.ndim(a)))
+
+
+@composition(np.reshape)
+def reshape(x: Array, shape: Any, order: str = "C") -> Array:
+    """The same entries in another shape; with order "F" they are counted along the first axis first."""
+    if order not in ("C", "F"):
+        raise UnsupportedError(f'reshape: order must be "C" or "F", not {order!r}')
+    if order == "F":
+        return np.transpose(arrange(np.transpose(x), shape=np.atleast_1d(shape)[::-1].tolist()))
+    return arrange(x, shape=shape)
 
 
 @composition(np.moveaxis)
-def moveaxis(x, source, destination):
+def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """The axes of x in another order: `source` at `destination`, the rest as they stand."""
-    source, destination = (normalize_axis_tuple(axis, x.ndim) for axis in (source, destination))
-    axes = [axis for axis in range(x.ndim) if axis not in source]
+    source, destination = (normalize_axis_tuple(axis, np.ndim(x)) for axis in (source, destination))
+    axes = [axis for axis in range(np.ndim(x)) if axis not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         axes.insert(to, axis)
     return np.transpose(x, axes)
 
 
 @composition(np.concatenate)
-def concatenate(arrays, axis=0):
+def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
     """Arrays one after another along an axis that they have (flattened first if axis is None).
 
     >>> concatenate([np.array([1.0, 2.0]), np.array([3.0])])
@@ -146,7 +193,7 @@ def concatenate(arrays, axis=0):
 
 
 @composition(np.stack)
-def stack(arrays, axis=0):
+def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
     """Arrays of one shape side by side along a new axis.
 
     >>> stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
@@ -154,3 +201,39 @@ def stack(arrays, axis=0):
            [2., 4.]])
     """
     return stacking(*arrays, axis=axis)
+
+
+@composition()
+def array(nested: Any) -> Array:
+    """Nested lists of tensors and numbers as one array: np.array, which cannot do that, for tensors."""
+    return np.stack([array(entry) for entry in nested]) if isinstance(nested, list | tuple) else np.copy(nested)
+
+
+@composition(np.array_split)
+def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Cut into so many parts, of which the first may be longer by one, or before the indices given."""
+    n, cuts = np.shape(x)[axis], indices_or_sections
+    if np.ndim(cuts) == 0:
+        cuts = [n // cuts * i + min(i, n % cuts) for i in range(1, cuts)]
+    return [x[along(axis, x.ndim, slice(start, stop))] for start, stop in pairwise([0, *cuts, n])]
+
+
+@composition(np.tile)
+def tile(x: Array, reps: Any) -> Array:
+    """x again and again, so many times along each axis."""
+    ndim = max(np.ndim(x), np.size(reps))
+    reps = (1,) * (ndim - np.size(reps)) + tuple(np.atleast_1d(reps).tolist())
+    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
+    y = np.reshape(x, [n for length in shape for n in (1, length)])
+    y = np.broadcast_to(y, [n for pair in zip(reps, shape, strict=True) for n in pair])
+    return np.reshape(y, [r * n for r, n in zip(reps, shape, strict=True)])
+
+
+@composition(np.pad)
+def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
+    """Entries added at the ends of the axes: constants, or copies of x (modes edge, reflect, symmetric, wrap)."""
+    if mode == "constant":
+        return padding(x, pad_width=pad_width, constant_values=constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+        raise UnsupportedError(f"pad: mode={mode!r} is not differentiable here; constant, edge, reflect, symmetric and wrap are")
+    return np.reshape(x, -1)[np.pad(np.reshape(np.arange(np.size(x)), np.shape(x)), pad_width, mode)]  # type: ignore[call-overload]
