@@ -23,11 +23,11 @@ __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
 
-_nested: ContextVar[bool] = ContextVar("tinygrad_sm.transforms", default=False)  # are we inside of a transform?
+_nested: ContextVar[bool] = ContextVar("tinygrad_sm.transforms", default=False)  # inside of a transform?
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """The function that gives the gradient of f, which must return a scalar: as value_and_grad, without the value.
+    """The function that gives the gradient of f, which returns a scalar: value_and_grad without the value.
 
     >>> grad(np.tanh)(0.0)
     np.float64(1.0)
@@ -42,7 +42,7 @@ def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """The function that gives f(*args) and its gradient, in the structure of the argument; f returns a scalar.
+    """The function that gives f(*args), a scalar, and its gradient, in the structure of the argument.
 
     argnums  the argument (int) or arguments (tuple) to differentiate by
     has_aux  f returns (scalar, anything), and the result is ((scalar, anything), gradient)
@@ -56,14 +56,14 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     def both(*args: Any, **kwargs: Any) -> Any:
         run = _run(f, args, kwargs, argnums, has_aux)
         value = run.result
-        if np.shape(value) != ():
+        if not isinstance(value, (Tensor, np.ndarray, np.generic, float, int)) or np.shape(value) != ():
             raise GradientError(
-                f"grad: the function returned {_described(value)}, not a scalar; reduce it (.sum(), .mean()), or use "
-                f"jacobian, or vjp with a cotangent"
+                f"grad: the function returned {_described(value)}, not a scalar; reduce it (.sum(), "
+                f".mean()), or use jacobian, or vjp with a cotangent"
             )
         g = run.pull([np.ones((), getattr(value, "dtype", None))])
         value = run.out(value)
-        return ((value, _map(run.out, run.aux)) if has_aux else value), _one_or_all(g, argnums)
+        return ((value, tree_map(run.out, run.aux)) if has_aux else value), _one_or_all(g, argnums)
 
     return both
 
@@ -78,17 +78,17 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     (array([ 2., 40.]),)
     """
     run = _run(f, primals, {}, tuple(range(len(primals))), has_aux)
-    value = _map(run.out, run.result)
+    value = tree_map(run.out, run.result)
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         _check_like(cotangent, run.result, "vjp", "cotangent", "the function's result")
-        return tuple(run.pull(_leaves(cotangent)))
+        return tuple(run.pull(tree_leaves(cotangent)))
 
-    return (value, pull, _map(run.out, run.aux)) if has_aux else (value, pull)
+    return (value, pull, tree_map(run.out, run.aux)) if has_aux else (value, pull)
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """f(*primals), and J t for the tangents t, one for each primal: J^T u is linear in u, and J its transpose.
+    """f(*primals), and J t for the tangents t, one for each primal: the transpose of the linear u -> J^T u.
 
     Raises ShapeError for tangents of another structure or shape.
 
@@ -97,14 +97,14 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     """
     primals, tangents = _tuples("jvp", primals, tangents)
     run = _run(f, primals, {}, tuple(range(len(primals))), False, inner=True)
-    outputs = _leaves(run.result)
+    outputs = tree_leaves(run.result)
     with within(recording=True):
         u = [Tensor(np.ones(np.shape(y), getattr(y, "dtype", None)), requires_grad=True) for y in outputs]
-        g = _leaves(run.pull(list(u)))
-        inner = sum((_inner(a, t) for a, t in zip(g, _leaves(tangents), strict=True)), Tensor(0.0))
+        g = tree_leaves(run.pull(list(u)))
+        inner = _inner(g, tree_leaves(tangents))
         found = _pull([inner], [np.ones((), inner.dtype)], u, recorded=run.nested)
     rest = iter([run.out(_zeros(v) if t is None else t) for v, t in zip(u, found, strict=True)])
-    return _map(run.out, run.result), _map(lambda _: next(rest), run.result)
+    return tree_map(run.out, run.result), tree_map(lambda _: next(rest), run.result)
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -119,16 +119,16 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     every = tuple(range(len(primals)))
 
     def slope(*args: Any) -> Any:
-        g = _leaves(grad(f, every)(*args))
-        return sum((_inner(a, t) for a, t in zip(g, _leaves(tangents), strict=True)), Tensor(0.0))
+        g = tree_leaves(grad(f, every)(*args))
+        return _inner(g, tree_leaves(tangents))
 
     found = grad(slope, every)(*primals)
     return found[0] if len(primals) == 1 else found
 
 
 def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
-    """The function that gives the Jacobian of f: for each array in its result, for each array in the argument,
-    an array of shape (*result.shape, *argument.shape).
+    """The function that gives the Jacobian of f: for each array in its result, for each array in the
+    argument, an array of shape (*result.shape, *argument.shape).
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -137,7 +137,7 @@ def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functi
 
     def jacobians(*args: Any, **kwargs: Any) -> Any:
         run = _run(f, args, kwargs, argnums, has_aux)
-        outputs = _leaves(run.result)
+        outputs = tree_leaves(run.result)
 
         def rows(place: int) -> Any:
             y = outputs[place]
@@ -151,8 +151,8 @@ def jacobian(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functi
             return _one_or_all(whole, argnums)
 
         places = iter(range(len(outputs)))
-        result = _map(lambda _: rows(next(places)), run.result)
-        return (result, _map(run.out, run.aux)) if has_aux else result
+        result = tree_map(lambda _: rows(next(places)), run.result)
+        return (result, tree_map(run.out, run.aux)) if has_aux else result
 
     return jacobians
 
@@ -177,27 +177,28 @@ class _Run(NamedTuple):
     aux: Any
     primals: list[Any]  # the arguments that are differentiated by
     variables: list[Any]  # the same as trees of Tensors
-    nested: bool  # is everything recorded, because another transform is around or a Tensor asks for its gradient?
+    nested: bool  # is everything recorded: for a transform around, or a Tensor that asks for its gradient?
     inner: bool  # shall the pass itself be recorded in any case?
 
     def pull(self, cotangents: list[Any]) -> list[Any]:
         """J^T u as one tree for each primal."""
-        leaves = _leaves(self.variables)
-        found = iter(_pull(_leaves(self.result), cotangents, leaves, self.nested or self.inner))
-        keep = self.inner and not self.nested
+        leaves = tree_leaves(self.variables)
+        asked = any(isinstance(u, Tensor) and u.requires_grad for u in cotangents)  # J^T u by u, later on
+        recorded = self.nested or self.inner or asked
+        found = iter(_pull(tree_leaves(self.result), cotangents, leaves, recorded))
 
         def gradient(primal: Any, variable: Any) -> Any:
             g = next(found)
             g = _zeros(variable) if g is None else g
-            return g if keep else self.out(g, primal)
+            return g if recorded else self.out(g, primal)
 
-        return [_map(gradient, x, v) for x, v in zip(self.primals, self.variables, strict=True)]
+        return [tree_map(gradient, x, v) for x, v in zip(self.primals, self.variables, strict=True)]
 
     def out(self, y: Any, like: Any = None) -> Any:
-        """A result as the caller gets it: recorded, or as an array, or as a Tensor if the argument was one."""
+        """A result as the caller gets it: recorded, or an array, or a Tensor if the argument was one."""
         if self.nested or not isinstance(y, (Tensor, np.ndarray, np.generic)):
             return y
-        if any(isinstance(x, Tensor) for x in _leaves(self.primals)):
+        if any(isinstance(x, Tensor) for x in tree_leaves(self.primals)):
             return y.detach() if isinstance(y, Tensor) else Tensor(y)
         array = y.data if isinstance(y, Tensor) else np.asarray(y)
         return array if isinstance(like, np.ndarray) else array[()]
@@ -206,13 +207,15 @@ class _Run(NamedTuple):
 def _run(f: Function, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, inner: bool = False) -> _Run:
     places = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
     if any(not -len(args) <= place < len(args) for place in places):
-        raise UnsupportedError(f"argnums={argnums}: the function was called with {len(args)} positional arguments")
+        raise UnsupportedError(
+            f"argnums={argnums}: the function was called with {len(args)} positional arguments"
+        )
     primals = [args[place] for place in places]
-    nested = _nested.get() or any(isinstance(x, Tensor) and x.requires_grad for x in _leaves(primals))
+    nested = _nested.get() or any(isinstance(x, Tensor) and x.requires_grad for x in tree_leaves(primals))
     token = _nested.set(True)
     try:
         with within(recording=True):
-            variables = [_map(_variable, x) for x in primals]
+            variables = [tree_map(_variable, x) for x in primals]
             args = list(args)
             for place, variable in zip(places, variables, strict=True):
                 args[place] = variable
@@ -233,7 +236,7 @@ def _variable(x: Any) -> Tensor:
 
 
 def _pull(outputs: list[Any], cotangents: Iterable[Any], variables: list[Any], recorded: bool) -> list[Any]:
-    """The sum over the outputs of the backward passes from them, for each variable (None where there is none)."""
+    """For each variable, the sum of what the backward passes from the outputs give it, or None."""
     numbers = {v._number for v in variables}
     since = min(numbers, default=0)
     totals: dict[Tensor, Any] = {}
@@ -246,12 +249,14 @@ def _pull(outputs: list[Any], cotangents: Iterable[Any], variables: list[Any], r
             found = {y: u} if y.node is None else walk(y, u, recorded, numbers, since)
             for x, g in found.items():
                 totals[x] = totals[x] + g if x in totals else g
-        return [g if g is None or g.dtype == v.dtype else g.astype(v.dtype) for v in variables for g in [totals.get(v)]]
+        gradients = [(totals.get(v), v.dtype) for v in variables]
+        return [g if g is None or g.dtype == dtype else g.astype(dtype) for g, dtype in gradients]
 
 
-def _inner(a: Any, b: Any) -> Any:
-    """The inner product of two arrays."""
-    return (a * b).sum()
+def _inner(g: list[Any], tangents: list[Any]) -> Any:
+    """The inner product of two lists of arrays."""
+    products = [(a * t).sum() for a, t in zip(g, tangents, strict=True)]
+    return sum(products[1:], products[0]) if products else Tensor(0.0)
 
 
 def _zeros(x: Any) -> Any:
@@ -259,7 +264,7 @@ def _zeros(x: Any) -> Any:
 
 
 def _stacked(rows: list[Any], shape: tuple[int, ...], primal: Any) -> Any:
-    """The rows of a Jacobian, trees of arrays like the primal, as trees of arrays of one more group of axes."""
+    """The rows of a Jacobian, trees like the primal, as one tree of arrays, the result's axes first."""
 
     def stack(like: Any, *parts: Any) -> Any:
         if not parts:
@@ -267,7 +272,7 @@ def _stacked(rows: list[Any], shape: tuple[int, ...], primal: Any) -> Any:
         stacked = np.stack(parts)
         return np.reshape(stacked, (*shape, *stacked.shape[1:]))
 
-    return _map(stack, primal, *rows)
+    return tree_map(stack, primal, *rows)
 
 
 def _one_or_all(found: list[Any], argnums: Argnums) -> Any:
@@ -276,23 +281,31 @@ def _one_or_all(found: list[Any], argnums: Argnums) -> Any:
 
 def _tuples(name: str, primals: Any, tangents: Any) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
-        raise UnsupportedError(f"{name}: primals and tangents are tuples, one entry for each argument: (x,), (v,)")
+        raise UnsupportedError(
+            f"{name}: primals and tangents are tuples, one entry for each argument: (x,), (v,)"
+        )
     _check_like(list(tangents), list(primals), name, "tangent", "the primal")
     return tuple(primals), tuple(tangents)
 
 
 def _check_like(given: Any, expected: Any, name: str, what: str, of: str) -> None:
     try:
-        _map(lambda e, g: None if np.shape(e) == np.shape(g) else 1 / 0, expected, given)
+        tree_map(lambda e, g: None if np.shape(e) == np.shape(g) else 1 / 0, expected, given)
     except (ValueError, TypeError, KeyError, ZeroDivisionError):
         raise ShapeError(
-            f"{name}: the {what} is {_described(given)}, but {of} is {_described(expected)}; they must be alike"
+            f"{name}: the {what} is {_described(given)}, but {of} is {_described(expected)}; "
+            f"they must be alike"
         ) from None
 
 
 def _described(tree: Any) -> str:
     """The structure of a value, with the shapes of its arrays."""
-    return repr(_map(lambda x: _Shown(f"array of shape {np.shape(x)}"), tree))
+    return repr(tree_map(_shape_of, tree))
+
+
+def _shape_of(x: Any) -> str:
+    number = isinstance(x, (Tensor, np.ndarray, np.generic, float, int))
+    return _Shown(f"array of shape {np.shape(x)}" if number else repr(x))
 
 
 class _Shown(str):
@@ -303,19 +316,19 @@ class _Shown(str):
 # ---- trees: nested tuples, lists and dicts ----
 
 
-def _map(f: Function, tree: Any, *rest: Any) -> Any:
+def tree_map(f: Function, tree: Any, *rest: Any) -> Any:
     """The tree with f(leaf, leaves of the other trees in its place) for each leaf; None is an empty tree."""
     if isinstance(tree, dict):
         if any(not isinstance(r, dict) or r.keys() != tree.keys() for r in rest):
             raise ValueError("dicts with different keys")
-        return {key: _map(f, value, *(r[key] for r in rest)) for key, value in tree.items()}
+        return {key: tree_map(f, value, *(r[key] for r in rest)) for key, value in tree.items()}
     if isinstance(tree, (tuple, list)):
-        items = [_map(f, *parts) for parts in zip(tree, *rest, strict=True)]
+        items = [tree_map(f, *parts) for parts in zip(tree, *rest, strict=True)]
         return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
     return None if tree is None else f(tree, *rest)
 
 
-def _leaves(tree: Any) -> list[Any]:
+def tree_leaves(tree: Any) -> list[Any]:
     found: list[Any] = []
-    _map(found.append, tree)
+    tree_map(found.append, tree)
     return found
