@@ -9,7 +9,7 @@ A Program holds arrays and names and points to no Tensor: it keeps no graph aliv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Variable:
     value      its array
     gradient   dL/dvariable, or None where it is not known
     scope      the names of the scopes that it belongs to; of a leaf, those that all who read it share
-    literal    of a number written into the code: how it is written there
+    literal    of a number that stands in the code: its repr
     """
 
     name: str
@@ -51,6 +51,13 @@ class Variable:
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.value.dtype
+
+    @property
+    def number(self) -> Any:
+        """The value as an op is given it: an array, or the number that stands in the code."""
+        if self.literal is None:
+            return self.value
+        return self.value[()] if self.literal.startswith("np.") else self.value.item()  # NumPy's or Python's
 
     def __str__(self) -> str:
         return self.name if self.literal is None else self.literal
@@ -133,6 +140,25 @@ class Program:
 
     def __str__(self) -> str:
         return self.text()
+
+    def replay(self, changes: Mapping[str, Array]) -> dict[str, Array]:
+        """Every value by name, computed anew from the inputs after some variables were given other values.
+
+        >>> from tinygrad_sm import Tensor
+        >>> from tinygrad_sm.program import graph
+        >>> x = Tensor(3.0, requires_grad=True, name="x")
+        >>> program = graph(x * x)
+        >>> program.replay({"x": 5.0})[program.outputs[0].name]
+        np.float64(25.0)
+        """
+        values: dict[str, Any] = {name: v.value for name, v in self.variables.items()} | dict(changes)
+        changed = set(changes)
+        for equation in self:
+            if equation.name not in changes and any(x.name in changed for x in equation.inputs):
+                inputs = (x.number if x.literal is not None else values[x.name] for x in equation.inputs)
+                values[equation.name] = equation.primitive.function(*inputs, **equation.attrs)
+                changed.add(equation.name)
+        return values
 
     @property
     def title(self) -> str:

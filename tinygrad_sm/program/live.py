@@ -85,7 +85,7 @@ def gradients_of(roots: Iterable[Tensor]) -> dict[int, Array]:
 
 
 def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], dict[int, Array]]:
-    """The steps of root.backward(gradient), which changes no .grad here, and dL/dtensor by the tensor's id."""
+    """The steps of root.backward(gradient), no .grad changed, and dL/dtensor by the tensor's id."""
     steps: list[Step] = []
     seed = root._seed(gradient, False)
     if root.node is not None:
@@ -112,7 +112,7 @@ def callers_variables() -> dict[str, Any]:
 def read(
     tensors: list[Any], roots: Sequence[Tensor], found: dict[int, Array], names: Mapping[str, Any] | None
 ) -> tuple[Program, dict[Any, Variable]]:
-    """The equations of tensors in forward order, with the gradients found; the variables by tensors' ids."""
+    """The equations of tensors in forward order, with the gradients found; variables by tensors' ids."""
     things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
     scopes: dict[int, tuple[str, ...]] = {}
     for t in tensors:
@@ -127,10 +127,10 @@ def read(
     kinds = {key: kind_of(x, key in tops) for key, x in things.items()}
     called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
     unique = naming(things, kinds, called)
-    variables = {
-        key: Variable(unique[key], kinds[key], array_of(x), found.get(key), scopes.get(key, ()), literal_of(x))
-        for key, x in things.items()
-    }
+    variables = {}
+    for key, x in things.items():
+        about = found.get(key), scopes.get(key, ()), literal_of(x)
+        variables[key] = Variable(unique[key], kinds[key], array_of(x), *about)
     equations = [
         Equation(
             t.node.primitive,
@@ -160,9 +160,7 @@ def array_of(x: Any) -> Array:
 
 
 def literal_of(x: Any) -> str | None:
-    if isinstance(x, np.generic):
-        return repr(x.item())
-    return repr(x) if isinstance(x, int | float | None) else None
+    return repr(x) if isinstance(x, int | float | np.generic | None) else None
 
 
 def common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from typing import Any
 from ..backprop import Step
 from ..primitive import Primitive, rule_source
 from ..tensor import Tensor
-from .equations import Array, Equation, Variable, short
+from .equations import Array, Equation, Program, Variable, short
 from .live import backward_pass, computed, read
 
-__all__ = ["BackwardStep", "backward_steps"]
+__all__ = ["BackwardStep", "backward_steps", "read_steps"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -88,6 +88,13 @@ def backward_steps(
     v1 -> z     g = dloss/dv1 = [1 1]  g * z = [2 1], 1 of 2
     v1 -> z     g = dloss/dv1 = [1 1]  g * z = [2 1], 2 of 2: dloss/dz = [4 2]
     """
+    return read_steps(loss, gradient, names)[1]
+
+
+def read_steps(
+    loss: Tensor, gradient: Any = None, names: Mapping[str, Any] | None = None
+) -> tuple[Program, list[BackwardStep], dict[Any, Variable]]:
+    """The graph behind a loss with all gradients, the steps to them, and the variables by tensors' ids."""
     steps, found = backward_pass(loss, gradient)
     program, variables = read(computed((loss,)), (loss,), found, names)
     equations = {equation.name: equation for equation in program}
@@ -101,7 +108,7 @@ def backward_steps(
         counts = seen[id(step.input)], parts[id(step.input)]
         node = equations[variables[id(step.tensor)].name]
         result.append(BackwardStep(program.outputs[0].name, node, places.next(step), *arrays, *counts))
-    return result
+    return program, result, variables
 
 
 class Places:

@@ -1,5 +1,6 @@
 """Programs for people to look at. Everything here reads a Program, and loads when it is used."""
 
 from .dot import draw
+from .explain import explain
 
-__all__ = ["draw"]
+__all__ = ["draw", "explain"]
