@@ -28,12 +28,12 @@ from .train import Classifier, Evaluation
 
 __all__ = ["main"]
 
-# hidden layers and epochs: for the colours chosen by cross-validation inside training parts
-DEFAULTS = {
-    "colours": ((32,), 200),
-    "digits": ((64,), 60),
-    "spirals": ((32, 32), 200),
-    "table": ((32,), 200),
+# chosen by cross-validation inside training parts
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "colours": {"hidden": (32,), "epochs": 200, "lr": 0.01, "weight_decay": 0.01},
+    "digits": {"hidden": (256,), "epochs": 60, "lr": 0.003, "weight_decay": 0.5},
+    "spirals": {"hidden": (32, 32), "epochs": 100, "lr": 0.01, "weight_decay": 0.01},
+    "table": {"hidden": (32,), "epochs": 200, "lr": 0.01, "weight_decay": 0.01},
 }
 BATCH_IN_GRAPH = 4  # rows: so few that the numbers can be read
 EPILOG = """exit codes: 0 done; 1 the machine failed, as by a full disk; 2 a mistake in what was asked for
@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TinygradError, OSError, MemoryError) as error:
         number = getattr(error, "errno", None) or getattr(error.__cause__, "errno", None)
         code = 1 if number in SYSTEM or isinstance(error, MemoryError) else 2
+        if isinstance(error, OSError):
+            return _fail(f"{error.strerror}: {error.filename!r}" if error.filename else str(error), code)
         return _fail(str(error) or "out of memory", code)
     return code
 
@@ -139,8 +141,8 @@ def _add_training_options(command: Parser) -> None:
     add("--activation", str, "between the layers (default: relu)", "relu", choices=("relu", "tanh"))
     add("--epochs", whole(1), "passes over the training part (default: what suits the data)", metavar="N")
     add("--batch-size", whole(1), "rows in a mini-batch (default: 32)", 32, metavar="N")
-    add("--lr", number, "learning rate at the start (default: 0.01)", 0.01, metavar="X")
-    add("--weight-decay", number, "of AdamW (default: 0.01)", 0.01, metavar="X")
+    add("--lr", number, "learning rate at the start (default: what suits the data)", metavar="X")
+    add("--weight-decay", number, "of AdamW (default: what suits the data)", metavar="X")
     add("--seed", whole(0), "of all that is random: split, weights, order (default: 0)", 0, metavar="N")
     add("--out", Path, "where to write model and pictures (default: runs/DATA)", metavar="DIR")
     add("--checkpoint", Path, "keep the state of the training here after every epoch", metavar="DIR")
@@ -194,18 +196,17 @@ def read_data(name: str, label: str | None, seed: int) -> tuple[str, data.Datase
 
 def run_training(options: Any) -> int:
     kind, table = read_data(options.data, options.label, options.seed)
-    hidden, epochs = DEFAULTS[kind]
-    widths = (table.inputs.shape[1], *(options.hidden or hidden), len(table.classes))
-    settings = {
-        "epochs": options.epochs or epochs,
-        "batch_size": options.batch_size,
-        "lr": options.lr,
-        "weight_decay": options.weight_decay,
-    }
+    chosen = {name: getattr(options, name) for name in DEFAULTS[kind]}
+    settings = DEFAULTS[kind] | {name: value for name, value in chosen.items() if value is not None}
+    settings["batch_size"] = options.batch_size
+    widths = (table.inputs.shape[1], *settings.pop("hidden"), len(table.classes))
 
-    def untrained(rng: np.random.Generator) -> Classifier:
+    def untrained(x: NDArray[Any], rng: np.random.Generator) -> Classifier:
+        """A classifier of rows like these; pixels are standardised all alike, so that rare ink stays small."""
         network = train.mlp(widths, options.activation, rng=rng)
-        return Classifier(network, table.classes, table.features)
+        ones = np.ones(x.shape[1])
+        alike = data.Standardizer(ones * x.mean(), ones * x.std()) if kind == "digits" else None
+        return Classifier(network, table.classes, table.features, alike)
 
     rng = np.random.default_rng(options.seed)
     if options.cv:
@@ -220,7 +221,7 @@ def run_training(options: Any) -> int:
     )
     x, x_test, t, t_test, _, rows = parts
     say(f"{len(table)} rows, {len(table.classes)} classes: {len(x)} rows to train on, {len(x_test)} held out")
-    model = untrained(rng)
+    model = untrained(x, rng)
     model.fit(
         x, t, validation=(x_test, t_test), best=False, rng=rng,
         checkpoint=options.checkpoint, resume=options.resume, **settings,
@@ -242,14 +243,13 @@ def run_training(options: Any) -> int:
 
 def cross_validated(
     table: data.Dataset,
-    untrained: Callable[[np.random.Generator], Classifier],
+    untrained: Callable[[NDArray[Any], np.random.Generator], Classifier],
     settings: dict[str, Any],
     rng: np.random.Generator,
 ) -> int:
     def fitted(rows: NDArray[np.intp]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
-        model = untrained(rng).fit(
-            table.inputs[rows], table.labels[rows], rng=rng, progress=False, **settings
-        )
+        x, t = table.inputs[rows], table.labels[rows]
+        model = untrained(x, rng).fit(x, t, rng=rng, progress=False, **settings)
         return lambda test: model.predict_proba(table.inputs[test])
 
     def each(result: Evaluation) -> None:
@@ -268,7 +268,7 @@ def cross_validated(
 
 def run_evaluation(options: Any) -> int:
     _, table = read_data(options.data, options.label, options.seed)
-    model = Classifier.load(options.model)
+    model = trained(options.model)
     if model.features and table.features and model.features != table.features:
         raise DataError(
             f"the model takes the columns {', '.join(model.features)}; "
@@ -285,8 +285,14 @@ def run_evaluation(options: Any) -> int:
     return 0
 
 
+def trained(path: Path) -> Classifier:
+    if not path.exists():
+        raise DataError(f"there is no model {str(path)!r}; train one: python -m tinygrad_sm colours")
+    return Classifier.load(path)
+
+
 def run_prediction(options: Any) -> int:
-    model = Classifier.load(options.model)
+    model = trained(options.model)
     colours = model.features == ("red", "green", "blue")
     rows = [np.array(data.parse_colour(text)) / 255 if colours else numbers(text) for text in options.inputs]
     if len({len(row) for row in rows}) > 1:

@@ -16,14 +16,14 @@ LINES = 10  # so many in all where there is no terminal
 
 def words(history: History) -> str:
     """The last epoch in words; what is not known is left out."""
-    pairs = {
-        "loss": history.loss,
-        "accuracy": history.accuracy,
-        "validation loss": history.validation_loss,
-        "validation accuracy": history.validation_accuracy,
-    }
-    known = {name: values[-1] for name, values in pairs.items() if values and values[-1] == values[-1]}
-    return ", ".join(f"{name} {value:.4g}" for name, value in known.items())
+    text = f"loss {history.loss[-1]:.3g}"
+    if history.accuracy[-1] == history.accuracy[-1]:
+        text += f", accuracy {history.accuracy[-1]:.3f}"
+    if history.validation_loss:
+        text += f"; held out {history.validation_loss[-1]:.3g}"
+        if history.validation_accuracy[-1] == history.validation_accuracy[-1]:
+            text += f", {history.validation_accuracy[-1]:.3f}"
+    return text
 
 
 class Progress:
@@ -43,7 +43,12 @@ class Progress:
         if self.stream is not None and self.stream.isatty():
             from tqdm import tqdm
 
-            self.bar = tqdm(total=epochs, initial=done, desc="training", unit="epoch", file=self.stream)
+            self.bar = tqdm(
+                total=epochs,
+                initial=done,
+                file=self.stream,
+                bar_format="epoch {n_fmt}/{total_fmt} {bar} {postfix}",
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -57,10 +62,11 @@ class Progress:
     def epoch(self, history: History) -> None:
         """An epoch has ended."""
         n = history.epochs
-        speed = f"{self.rows * (n - self.done) / max(time.perf_counter() - self.began, 1e-9):,.0f} rows/s"
+        speed = self.rows * (n - self.done) / max(time.perf_counter() - self.began, 1e-9)
+        text = f"{words(history)}; {speed / 1000:.3g}k rows/s"
         if self.bar is not None:
-            self.bar.set_postfix_str(f"{words(history)}, {speed}", refresh=False)
+            self.bar.set_postfix_str(text, refresh=False)
             self.bar.update()
         elif self.stream is not None and n * LINES // self.epochs > (n - 1) * LINES // self.epochs:
-            self.stream.write(f"epoch {n}/{self.epochs}: {words(history)}, {speed}\n")
+            self.stream.write(f"epoch {n}/{self.epochs}: {text}\n")
             self.stream.flush()
