@@ -42,7 +42,7 @@ def chain(n: int) -> tuple[float, float, float]:
 
 
 def nodes(lengths: list[int], total: int) -> None:
-    """Each length as often as `total` nodes allow, in turns, with the collector of cycles off: there are none."""
+    """Each length as often as `total` nodes allow, in turns, the collector of cycles off: there are none."""
     gc.disable()
     chain(1000)
     found: dict[int, list[tuple[float, float, float]]] = {n: [] for n in lengths}
@@ -101,7 +101,7 @@ def memory(rows: int, width: int) -> None:
         logits.zero_grad()
         tg.softmax_cross_entropy(logits, t).backward()
 
-    print(f"peak memory of the loss of logits, with the gradient: {peak(loss) / batch:.2f} arrays of its size")
+    print(f"peak memory of the loss of logits, with the gradient: {peak(loss) / batch:.2f} times theirs")
 
 
 def main() -> None:
