@@ -115,10 +115,8 @@ def sweep(path: str | os.PathLike[str]) -> None:
 
 
 def _kind(path: str | os.PathLike[str]) -> tuple[Serialise, Read]:
-    kinds: dict[str, tuple[Serialise, Read]] = {
-        ".npz": (_npz, _read_npz),
-        ".safetensors": (_safetensors, _read_safetensors),
-    }
+    kinds: dict[str, tuple[Serialise, Read]]
+    kinds = {".npz": (_npz, _read_npz), ".safetensors": (_safetensors, _read_safetensors)}
     suffix = Path(path).suffix
     if suffix not in kinds:
         raise CheckpointError(f"{str(path)!r}: the name of a file of arrays ends in .npz or .safetensors")
