@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import DataError, ShapeError
-from ..primitive import primitive
+from ..primitive import Primitive, primitive
 from ..random import generator
 from ..tensor import Tensor
 from . import init
@@ -57,10 +57,10 @@ def folded(x: Any, at: At, shape: tuple[int, ...]) -> Any:
     return y[inner]
 
 
-def padded(shape: tuple[int, ...], padding: Pair) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+def padded(shape: tuple[int, ...], padding: Pair) -> tuple[tuple[int, ...], Any]:
     """The shape with its padding, and where in it the images lie."""
     whole = (*shape[:2], shape[2] + 2 * padding[0], shape[3] + 2 * padding[1])
-    return whole, (..., *(slice(p, p + n) for p, n in zip(padding, shape[2:], strict=True)))  # type: ignore[return-value]
+    return whole, (..., *(slice(p, p + n) for p, n in zip(padding, shape[2:], strict=True)))
 
 
 def flat(a: Any) -> Any:
@@ -99,13 +99,13 @@ def convolved(x: Any, k: Any, at: At) -> Any:
 # fmt: off
 # ruff: noqa: ARG005
 # function                 formula, rules
-see = primitive(windows,   r"\mathrm{windows}(x)",
+see: Primitive = primitive(windows,  r"\mathrm{windows}(x)",
     lambda g, y, x, at=(), fill=0.0: fold(g, at=at, shape=np.shape(x)),
     name="windows",        shapes="x (N, C, H, W), y (h, w, N, C, H', W')")
-fold = primitive(folded,   r"\mathrm{windows}^{T}(x)",
+fold: Primitive = primitive(folded,  r"\mathrm{windows}^{T}(x)",
     lambda g, y, x, at=(), shape=(): see(g, at=at),
     name="fold",           shapes="x (h, w, N, C, H', W'), y (N, C, H, W), which is `shape`")
-conv2d = primitive(convolved, r"k * x",
+conv2d: Primitive = primitive(convolved, r"k * x",
     lambda g, y, x, k, at=(): fold(kernels(flat(k).T @ channels(g), x, k, at), at=at, shape=np.shape(x)),
     lambda g, y, x, k, at=(): np.reshape(channels(g) @ columns(x, at).T, np.shape(k)),
     name="conv2d",         shapes="x (N, C, H, W), k (O, C, h, w), y (N, O, H', W')")

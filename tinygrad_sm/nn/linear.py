@@ -37,8 +37,8 @@ def rows(x: Any) -> Any:
 # fmt: off
 # ruff: noqa: ARG005
 # function                formula             rules
-linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g @ W,
-                                              lambda g, y, x, W, b: rows(g).T @ rows(x),
+linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g.dot(W),
+                                              lambda g, y, x, W, b: rows(g).T.dot(rows(x)),
                                               lambda g, y, x, W, b: g,
     name="linear",
     shapes="x (..., in), W (out, in), b (out,) give (..., out)",

@@ -116,11 +116,16 @@ class CrossEntropyLoss(Loss):
         )
         z = z if isinstance(z, Tensor) else np.asarray(z)
         t = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
-        ignored = t.ndim < z.ndim and np.count_nonzero(t == self.ignore_index)
-        return ops.softmax_cross_entropy(
-            z, targets, reduction=self.reduction, label_smoothing=self.label_smoothing, weight=self.weight,
-            ignore_index=self.ignore_index if ignored else None, axis=1 if z.ndim > 1 else 0,
-        )  # fmt: skip
+        options: dict[str, Any] = {} if z.ndim == 2 else {"axis": 1 if z.ndim > 1 else 0}
+        if self.reduction != "mean":
+            options["reduction"] = self.reduction
+        if self.label_smoothing:
+            options["label_smoothing"] = self.label_smoothing
+        if self.weight is not None:
+            options["weight"] = self.weight
+        if t.ndim < z.ndim and np.count_nonzero(t == self.ignore_index):
+            options["ignore_index"] = self.ignore_index
+        return ops.softmax_cross_entropy(z, targets, **options)
 
 
 class NLLLoss(Loss):

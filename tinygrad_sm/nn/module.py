@@ -48,27 +48,23 @@ class Module:
 
     training: bool
     forward: Callable[..., Any]
-    _kinds: dict[
-        str, str
-    ]  # the attributes that are a "parameter", "buffer" or "module", in the order of their first assignment
+    _kinds: dict[str, str]  # what an attribute is: "parameter", "buffer" or "module"; in the order they came
     _label: str  # what its scope is called
-    _inside: tuple[
-        Mode | None, Mode | None
-    ]  # the mode that it was last called in, and the same within its scope
+    _inside: tuple[Mode | None, Mode]  # the mode it was last called in, and the same within its scope
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         self = super().__new__(cls)
-        vars(self).update(training=True, _kinds={}, _label=cls.__name__, _inside=(None, None))
+        vars(self).update(training=True, _kinds={}, _label=cls.__name__, _inside=(None, mode.get()))
         return self
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """`forward` within the module's scope."""
         current = mode.get()
         outside, inside = self._inside
-        if outside is not current:  # it mostly is, and making a mode takes as long as a small op
+        if outside is not current:  # it mostly is, and a new mode takes as long as a small op
             inside = replace(current, scope=(*current.scope, self._label))
-            vars(self)["_inside"] = current, inside
-        token = mode.set(inside)  # type: ignore[arg-type]
+            self.__dict__["_inside"] = current, inside
+        token = mode.set(inside)
         try:
             return self.forward(*inputs, **options)
         finally:
@@ -112,7 +108,7 @@ class Module:
 
     def _named(self, name: str) -> None:
         """Take the name that an outer module gives to this one, also into the parameters' names."""
-        vars(self).update(_label=f"{name}: {type(self).__name__}", _inside=(None, None))
+        vars(self).update(_label=f"{name}: {type(self).__name__}", _inside=(None, mode.get()))
         for path, p in self.named_parameters():
             p.name = f"{name}.{path}"
 
@@ -354,6 +350,7 @@ class Sequential(ModuleList):
         super().__init__(modules)
 
     def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
+        parts = self.__dict__
+        for name in self._kinds:
+            x = parts[name](x)
         return x

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .optimizer import Array, Optimizer, State
+from .optimizer import Array, Group, Optimizer, State
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
 
@@ -44,22 +44,19 @@ class Adam(Optimizer):
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
                                   "amsgrad": amsgrad, "maximize": maximize})  # fmt: skip
 
-    def begin(self, p: Array, group: dict[str, Any]) -> State:
+    def begin(self, p: Array, group: Group) -> State:
         names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
         return {"step": np.zeros(()), **{name: np.zeros_like(p) for name in names}}
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
         """β₁, 1 - β₁, β₂, 1 - β₂, and with c = √(1 - β₂ᵗ), which corrects v: lr c / (1 - β₁ᵗ) and eps c."""
         state["step"] += 1
         t, (beta1, beta2) = state["step"].item(), group["betas"]
         c = (1 - beta2**t) ** 0.5
         return beta1, 1 - beta1, beta2, 1 - beta2, group["lr"] * c / (1 - beta1**t), group["eps"] * c
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
         beta1, rest1, beta2, rest2, length, eps = numbers
-        g = self.decayed(p, g, group)
         m, v = state["exp_avg"], state["exp_avg_sq"]
         m *= beta1
         m += np.multiply(g, rest1, out=d)
@@ -96,16 +93,14 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    def decayed(self, p: Array, g: Array, group: dict[str, Any]) -> Array:  # noqa: ARG002
+    def decayed(self, p: Array, g: Array, group: Group) -> Array:  # noqa: ARG002
         return -g if group["maximize"] else g
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
         """Adam's, and what is left of p."""
         return *super().numbers(state, group), 1 - group["lr"] * group["weight_decay"]
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
         *adams, left = numbers
         p *= left
         super().update(p, g, d, state, group, *adams)
@@ -141,41 +136,38 @@ class RMSprop(Optimizer):
                                   "momentum": momentum, "centered": centered,
                                   "maximize": maximize})  # fmt: skip
 
-    def check(self, group: dict[str, Any]) -> None:
+    def check(self, group: Group) -> None:
         super().check(group)
         if group["alpha"] > 1:
             raise DataError(f"RMSprop: alpha must be from 0 to 1, not {group['alpha']}")
 
-    def begin(self, p: Array, group: dict[str, Any]) -> State:
+    def begin(self, p: Array, group: Group) -> State:
         names = (
             ["square_avg"] + ["momentum_buffer"] * (group["momentum"] > 0) + ["grad_avg"] * group["centered"]
         )
         return {"step": np.zeros(()), **{name: np.zeros_like(p) for name in names}}
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
         state["step"] += 1  # which PyTorch counts too
-        return group["lr"], group["momentum"]
+        return group["lr"], group["momentum"], group["alpha"], 1 - group["alpha"], group["eps"]
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
-        lr, momentum = numbers
-        alpha, v = group["alpha"], state["square_avg"]
-        g = self.decayed(p, g, group)
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+        lr, momentum, alpha, rest, eps = numbers
+        v = state["square_avg"]
         v *= alpha
         np.multiply(g, g, out=d)
-        d *= 1 - alpha
+        d *= rest
         v += d
         if group["centered"]:
             m = state["grad_avg"]
             m *= alpha
-            m += np.multiply(g, 1 - alpha, out=d)
+            m += np.multiply(g, rest, out=d)
             np.multiply(m, m, out=d)
             v = np.maximum(np.subtract(v, d, out=d), 0, out=d)  # it is not below 0, but rounding may be
         np.sqrt(v, out=d)
-        d += group["eps"]
+        d += eps
         np.divide(g, d, out=d)
-        if momentum:
+        if group["momentum"]:
             b = state["momentum_buffer"]
             b *= momentum
             b += d
@@ -214,22 +206,20 @@ class Adagrad(Optimizer):
                                   "initial_accumulator_value": initial_accumulator_value,
                                   "maximize": maximize})  # fmt: skip
 
-    def begin(self, p: Array, group: dict[str, Any]) -> State:
+    def begin(self, p: Array, group: Group) -> State:
         return {"step": np.zeros(()), "sum": np.full_like(p, group["initial_accumulator_value"])}
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
         """The learning rate of step t."""
         state["step"] += 1
-        return (group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"]),)
+        return group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"]), group["eps"]
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
-        g = self.decayed(p, g, group)
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:  # noqa: ARG002
+        lr, eps = numbers
         v = state["sum"]
         v += np.multiply(g, g, out=d)
         np.sqrt(v, out=d)
-        d += group["eps"]
+        d += eps
         np.divide(g, d, out=d)
-        d *= numbers[0]
+        d *= lr
         p -= d

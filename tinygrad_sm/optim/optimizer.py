@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..tensor import Tensor
 
-__all__ = ["Array", "Optimizer", "State"]
+__all__ = ["Array", "Group", "Optimizer", "State"]
 
 Array = NDArray[Any]
 State = dict[str, Array]
+Group = dict[str, Any]
 
 AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value"}
 
@@ -42,6 +43,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, State] = {}
         self._memory: dict[Tensor, Array] = {}
+        self._arrays: dict[tuple[str, tuple[float, ...]], list[Array]] = {}
         if isinstance(params, Tensor):
             raise UnsupportedError(
                 f"{type(self).__name__}: params are Tensors in a list, not one Tensor; write [t]"
@@ -92,7 +94,7 @@ class Optimizer:
                 f"parameters out: [p for p in model.parameters() if p.requires_grad]"
             )
 
-    def check(self, group: dict[str, Any]) -> None:
+    def check(self, group: Group) -> None:
         """Raise DataError where a setting is out of range."""
         for key in AT_LEAST_0 & group.keys():
             if not 0 <= group[key] < np.inf:
@@ -117,30 +119,39 @@ class Optimizer:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
         for group in self.param_groups:
             for p in group["params"]:
-                g = p.grad
-                if g is not None:
-                    state = self.state.get(p)
-                    if state is None:
-                        state = self.state[p] = self.begin(p.data, group)
-                        self._memory[p] = np.empty_like(p.data)
-                    self.update(p.data, g.data, self._memory[p], state, group, *self.numbers(state, group))
-                    p._changed()
+                grad, data = p.grad, p.data
+                if grad is None:
+                    continue
+                state = self.state.get(p)
+                if state is None:
+                    state = self.state[p] = self.begin(data, group)
+                    self._memory[p] = np.empty_like(data)
+                key = data.dtype.char, self.numbers(state, group)
+                if key not in self._arrays:
+                    self._arrays.clear()
+                    self._arrays[key] = [np.array(number, data.dtype) for number in key[1]]
+                g = grad.data
+                if group["weight_decay"] or group["maximize"]:
+                    g = self.decayed(data, g, group)
+                self.update(data, g, self._memory[p], state, group, *self._arrays[key])
+                p._changed()
 
-    def begin(self, p: Array, group: dict[str, Any]) -> State:  # noqa: ARG002 (others look at them)
+    def begin(self, p: Array, group: Group) -> State:  # noqa: ARG002 (others look at them)
         """What is remembered of a parameter before its first step."""
         return {}
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:  # noqa: ARG002
-        """The numbers of this step, which may be others in the next; counts the step where that matters."""
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:  # noqa: ARG002
+        """The numbers of this step, which may be others in the next; it counts the steps if need be.
+
+        `update` gets them as 0-d arrays of the parameter's dtype: NumPy is twice as fast with them as with floats.
+        """
         return (group["lr"],)
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
-        """Change p and the state in place; g stays as it is."""
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+        """Change p and the state in place; g, which has the weight decay in it, stays as it is."""
         raise NotImplementedError
 
-    def decayed(self, p: Array, g: Array, group: dict[str, Any]) -> Array:
+    def decayed(self, p: Array, g: Array, group: Group) -> Array:
         """The gradient of what is made small: -g to maximise, and with the penalty weight_decay/2 |p|²."""
         if group["maximize"]:
             g = -g

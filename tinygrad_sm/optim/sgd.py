@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .optimizer import Array, Optimizer, State
+from .optimizer import Array, Group, Optimizer, State
 
 __all__ = ["SGD"]
 
@@ -40,26 +40,23 @@ class SGD(Optimizer):
                                   "weight_decay": weight_decay, "nesterov": nesterov,
                                   "maximize": maximize})  # fmt: skip
 
-    def check(self, group: dict[str, Any]) -> None:
+    def check(self, group: Group) -> None:
         super().check(group)
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
             raise DataError("SGD: Nesterov's momentum needs a momentum above 0 and no dampening")
 
-    def numbers(self, state: State, group: dict[str, Any]) -> tuple[float, ...]:  # noqa: ARG002
-        return group["lr"], group["momentum"]
+    def numbers(self, state: State, group: Group) -> tuple[float, ...]:  # noqa: ARG002
+        return group["lr"], group["momentum"], 1 - group["dampening"]
 
-    def update(
-        self, p: Array, g: Array, d: Array, state: State, group: dict[str, Any], *numbers: float
-    ) -> None:
-        lr, momentum = numbers
-        g = self.decayed(p, g, group)
-        if momentum:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+        lr, momentum, rest = numbers
+        if group["momentum"]:
             b = state.get("momentum_buffer")
             if b is None:
                 b = state["momentum_buffer"] = np.array(g)  # also where g is 0-d
             else:
                 b *= momentum
-                b += np.multiply(g, 1 - group["dampening"], out=d)
+                b += np.multiply(g, rest, out=d)
             g = g + momentum * b if group["nesterov"] else b
-        np.multiply(g, lr, out=d)
-        p -= d
+        np.multiply(g, lr, d)
+        np.subtract(p, d, p)
