@@ -309,10 +309,10 @@ np.zeros_like(x)  np.ones_like(x)  np.shape(np.empty_like(x))  np.zeros_like(x, 
 np.argmax(x)  np.argmax(x, axis=0)  x.argmax(1)  x.argmin()  np.argmin(x, axis=1, keepdims=True)  np.any(b, axis=0)  np.all(b)  b.any()  x.all(axis=1)
 np.count_nonzero(z)  np.count_nonzero(z, axis=0)  np.argsort(x)  x.argsort(axis=0)  np.argsort(x, axis=None, kind="stable")  np.argpartition(v, 1)
 np.argwhere(z)  np.flatnonzero(z)  np.nonzero(z)  z.nonzero()  np.where(z)  np.searchsorted(np.sort(v), [0.0, 0.5])  np.digitize(x, np.sort(v))
-np.bincount(i.ravel())  np.lexsort((v, w))  np.linalg.matrix_rank(m)  np.nanargmax(x)  np.nanargmin(x, axis=1)
+np.bincount(i.ravel())  np.lexsort((v, w))  np.linalg.matrix_rank(m)
 np.allclose(x, x)  np.array_equal(x, y)  np.array_equiv(x, x)  np.unique(i)  np.unique(x, return_counts=True)  np.histogram(x, 3)
 np.result_type(x, np.float32)  np.can_cast(i, np.float64)  np.isscalar(x)  np.iscomplexobj(x)  np.isrealobj(x)  np.shares_memory(x, y)  np.may_share_memory(x, y)
-np.array_str(v)  np.array_repr(v)  np.array2string(v)  np.ix_(b[0], b[1])  np.shape(x)  np.ndim(x)  np.size(x)  np.size(x, 1)  np.size(x, (0, 1))
+np.array_str(v)  np.array_repr(v)  np.array2string(v)  np.ix_(b[0], b[1])  np.shape(x)  np.ndim(x)  np.size(x)  np.size(x, 1)
 x.tolist()  x.sum().item()  len(x)
 """)
 

@@ -7,7 +7,6 @@ takes one array, its first array is x, or NumPy's arrays have it.
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from types import SimpleNamespace
 from typing import Any
 
@@ -46,6 +45,8 @@ def rule(name: str) -> Any:
     """
     found = PRIMITIVES.get(name) or FUNCTIONS.get(name)
     if found is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(name, [*PRIMITIVES, *FUNCTIONS]) or ["exp"]
         raise UnsupportedError(
             f"rule: there is no op {name!r}; near it: {', '.join(near)}; all are in docs/ops.md"
@@ -54,8 +55,8 @@ def rule(name: str) -> Any:
 
 
 def _in_place(name: str, instead: str) -> Any:
-    def method(self: Methods, *_: Any, **__: Any) -> Any:
-        raise UnsupportedError(f"t.{name}() would change the tensor in place; use {instead}, which gives a new one")
+    def method(*_: Any, **__: Any) -> Any:
+        raise UnsupportedError(f"t.{name}() would change the tensor in place; use {instead}: it gives a new one")
 
     method.__name__, method.__doc__ = name, f"Not for tensors, which never change in place: use {instead}."
     return method

@@ -1,16 +1,16 @@
 """Reductions, and the sums and products that run along an axis. The letters: x input; y output; g = dL/dy.
 
-Equal entries of max and min share the gradient; std and norm have derivative 0 where they are 0; prod and cumprod are right
-where entries are 0.
+Equal entries of max and min share the gradient; std and norm have derivative 0 where they are 0; prod and cumprod are
+right where entries are 0. Where entries are equal, sort, median and their like give the gradient to one of them.
 """
 
 from math import nan, prod
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..primitive import Array, Axis, composed, composition, primitive
+from .shapes import axes_of
 
 
 def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -31,11 +31,6 @@ def share(g: Array, y: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     return spread(g, x, axis, keepdims) * hit / np.sum(hit, axis, keepdims=True)
 
 
-def axes_of(x: Array, axis: Axis) -> tuple[int, ...]:
-    """The axes meant, counted from 0; all if axis is None."""
-    return normalize_axis_tuple(range(np.ndim(x)) if axis is None else axis, np.ndim(x))
-
-
 def in_rows(x: Array, axis: Axis) -> Array:
     """x with the axes meant last, and made one."""
     axes = axes_of(x, axis)
@@ -46,7 +41,8 @@ def in_rows(x: Array, axis: Axis) -> Array:
 def from_rows(rows: Array, x: Array, axis: Axis) -> Array:
     """The way back from in_rows."""
     axes = axes_of(x, axis)
-    return np.moveaxis(np.reshape(rows, rows.shape[:-1] + tuple(np.shape(x)[i] for i in axes)), range(-len(axes), 0), axes)
+    rows = np.reshape(rows, (*rows.shape[:-1], *[np.shape(x)[i] for i in axes]))
+    return np.moveaxis(rows, range(-len(axes), 0), axes)
 
 
 def shifted(x: Array, k: int) -> Array:
@@ -55,7 +51,7 @@ def shifted(x: Array, k: int) -> Array:
 
 
 def through_products(g: Array, rows: Array) -> Array:
-    """From g = dL/dcumprod(rows): x_1 ... x_(i-1) s_i, where s_i = g_i + x_(i+1) s_(i+1). Doubles the reach of s each time."""
+    """From g of cumprod: x_1 ... x_(i-1) s_i with s_i = g_i + x_(i+1) s_(i+1), which reaches twice as far each time."""
     before = np.cumprod(np.concatenate((np.ones_like(rows[..., :1]), rows[..., :-1]), -1), -1)
     s, factor, reach = g, shifted(rows, 1), 1
     while reach < rows.shape[-1]:
@@ -63,41 +59,40 @@ def through_products(g: Array, rows: Array) -> Array:
     return before * s
 
 
-def through_prod(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+def through_prod(g: Array, x: Array, axis: Axis) -> Array:
     """A product is the last of the cumulated products."""
     rows = in_rows(x, axis)
     last = np.concatenate((np.zeros_like(rows[..., 1:]), np.reshape(g, (*rows.shape[:-1], 1))), -1)
     return from_rows(through_products(last[..., : rows.shape[-1]], rows), x, axis)
 
 
-def euclid(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The root of the sum of squares."""
-    return np.sqrt(np.sum(np.square(x), axis, keepdims=keepdims))
-
-
-shapes = "x without the axes given (kept with length 1 if keepdims), a scalar if axis is None"
-x = "[[1., 2.], [3., 4.]]"
+shape = "x without the axes given (kept with length 1 if keepdims), a scalar if axis is None"
+sample = "[[1., 2.], [3., 4.]], axis=0)"
 
 # fmt: off
-# function               formula                    rule
-for function, formula in ((np.max, r"\max x"), (np.amax, r"\max x"), (np.min, r"\min x"), (np.amin, r"\min x")):
-    primitive(function,  formula,                   lambda g, y, x, axis=None, keepdims=False: share(g, y, x, axis, keepdims),
-        shapes=shapes, example=f"tg.{function.__name__}({x}, axis=0)")
-primitive(np.sum,        r"\sum x",                 lambda g, y, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
-        shapes=shapes, example=f"tg.sum({x}, axis=0)")
-primitive(np.mean,       r"\frac{1}{n} \sum x",     lambda g, y, x, axis=None, keepdims=False: spread(g / count(y, x), x, axis, keepdims),
-        shapes=shapes, example=f"tg.mean({x}, axis=0)")
-primitive(np.prod,       r"\prod x",                lambda g, y, x, axis=None, keepdims=False: through_prod(g, x, axis, keepdims),
-        shapes=shapes, example=f"tg.prod({x}, axis=0)")
-length = primitive(euclid, r"\sqrt{\sum x^2}",      lambda g, y, x, axis=None, keepdims=False:
-                                                        spread(g / (y + (y == 0)), x, axis, keepdims) * x,
-        shapes=shapes, example=f"tg.euclid(np.array({x}), axis=0)")
-primitive(np.cumsum,     r"y_i = \sum_{j \le i} x_j", lambda g, y, x, axis=None:
-                                                        np.reshape(np.flip(np.cumsum(np.flip(g, axis), axis), axis), np.shape(x)),
-        shapes="x's, flat if axis is None", example=f"tg.cumsum({x}, axis=0)")
-primitive(np.cumprod,    r"y_i = \prod_{j \le i} x_j", lambda g, y, x, axis=None:
-                                                        from_rows(through_products(in_rows(g, axis), in_rows(x, axis)), x, axis),
-        shapes="x's, flat if axis is None", example=f"tg.cumprod({x}, axis=0)")
+# function              formula                     rule
+primitive(np.sum,       r"\sum x",                  lambda g, y, x, axis=None, keepdims=False:
+        spread(g, x, axis, keepdims),
+    shapes=shape, example=f"tg.sum({sample}")
+primitive(np.mean,      r"\frac{1}{n} \sum x",      lambda g, y, x, axis=None, keepdims=False:
+        spread(g / count(y, x), x, axis, keepdims),
+    shapes=shape, example=f"tg.mean({sample}")
+primitive(np.prod,      r"\prod x",                 lambda g, y, x, axis=None, keepdims=False: through_prod(g, x, axis),
+    shapes=shape, example=f"tg.prod({sample}")
+for extreme, formula in {np.max: r"\max x", np.min: r"\min x"}.items():
+    primitive(extreme,  formula,                    lambda g, y, x, axis=None, keepdims=False:
+        share(g, y, x, axis, keepdims),
+        numpy=(getattr(np, f"a{extreme.__name__}"),), shapes=shape, example=f"tg.{extreme.__name__}({sample}")
+length = primitive(lambda x, axis=None, keepdims=False: np.sqrt(np.sum(x * x, axis, keepdims=keepdims)),
+                        r"\sqrt{\sum x^2}",         lambda g, y, x, axis=None, keepdims=False:
+        spread(g / (y + (y == 0)), x, axis, keepdims) * x,
+    name="euclid", shapes=shape, example="tg.euclid(np.array([3., 4.]))")
+primitive(np.cumsum,    r"y_i = \sum_{j \le i} x_j",lambda g, y, x, axis=None: np.reshape(
+        np.flip(np.cumsum(np.flip(g, axis), axis), axis), np.shape(x)),
+    shapes="x's, flat if axis is None", example=f"tg.cumsum({sample}")
+primitive(np.cumprod,   r"y_i = \prod_{j \le i} x_j", lambda g, y, x, axis=None: from_rows(
+        through_products(in_rows(g, axis), in_rows(x, axis)), x, axis),
+    shapes="x's, flat if axis is None", example=f"tg.cumprod({sample}")
 
 composed(np.ptp, "The largest entry less the smallest.",
     lambda x, axis=None, *, keepdims=False: np.max(x, axis, keepdims=keepdims) - np.min(x, axis, keepdims=keepdims))
@@ -105,6 +100,12 @@ composed(np.median, "The entry in the middle of the sorted ones, or the mean of 
     lambda x, axis=None, *, keepdims=False: np.quantile(x, 0.5, axis, keepdims=keepdims))
 composed(np.percentile, "What q percent of the entries are below; linear between two.",
     lambda x, q, axis=None, *, keepdims=False: np.quantile(x, np.divide(q, 100), axis, keepdims=keepdims))
+composed(np.var, "The sum of squared distances from the mean over n - ddof (or n - correction).",
+    lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
+        np.sum(np.square(distances(x, axis, mean)), axis, keepdims=keepdims) / freedom(x, axis, ddof, correction))
+composed(np.std, "The root of var.",
+    lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
+        length(distances(x, axis, mean), axis=axis, keepdims=keepdims) / freedom(x, axis, ddof, correction) ** 0.5)
 # fmt: on
 
 
@@ -121,27 +122,18 @@ def quantile(x: Array, q: Array, axis: Axis = None, *, keepdims: bool = False) -
     return np.expand_dims(y, tuple(np.ndim(q) + i for i in axes_of(x, axis))) if keepdims else y
 
 
-def from_mean(x: Array, axis: Axis, mean: Array) -> Array:
-    """How far each entry is from the mean."""
+def distances(x: Array, axis: Axis, mean: Array) -> Array:
+    """How far the entries are from the mean."""
     return x - (np.mean(x, axis, keepdims=True) if mean is None else mean)
 
 
-@composition(np.var)
-def var(x: Array, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False, mean: Array = None, correction: Any = None) -> Array:
-    """The mean of the squared distances from the mean: their sum over n - ddof (or n - correction)."""
-    y = np.sum(np.square(from_mean(x, axis, mean)), axis, keepdims=keepdims)
-    return y / max(count(y, x) - (ddof if correction is None else correction), 0)
-
-
-@composition(np.std)
-def std(x: Array, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False, mean: Array = None, correction: Any = None) -> Array:
-    """The root of var."""
-    y = length(from_mean(x, axis, mean), axis=axis, keepdims=keepdims)
-    return y / max(count(y, x) - (ddof if correction is None else correction), 0) ** 0.5
+def freedom(x: Array, axis: Axis, ddof: float, correction: float | None) -> Any:
+    """How many entries are free to vary."""
+    return max(prod(np.shape(x)[i] for i in axes_of(x, axis)) - (ddof if correction is None else correction), 0)
 
 
 @composition(np.average)
-def average(x: Array, axis: Axis = None, weights: Array = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(x: Array, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
     if weights is None:
         weights = np.ones_like(x)

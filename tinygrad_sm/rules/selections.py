@@ -7,14 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UnsupportedError
-from ..primitive import Array, composed, composition, primitive
+from ..primitive import Array, Primitive, composed, composition, primitive
 from .shapes import along
-
-
-def getitem(x: Array, key: Any) -> Array:
-    """x[key], for every kind of NumPy index."""
-    return x[key]
 
 
 def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
@@ -29,24 +23,36 @@ def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
 
 
 # fmt: off
-# function                 formula                                rule
-primitive(getitem,         r"x_{k}",                              lambda g, y, x, key=(): scatter_add(g, key=key, shape=np.shape(x)),
-    shapes="NumPy's of x[key]", example="tg.getitem(np.array([1., 2., 3.]), key=[0, 2])")
-scatter_add = primitive(scatter, r"0, \; y_{k} \mathrel{+}= x",   lambda g, y, x, key=(), shape=(): g[key],
-    name="scatter_add",    shapes="x of the shape of y[key]; y of `shape`", example="tg.scatter_add(1.0, key=1, shape=(3,))")
+# function                         formula                       rule
+primitive(lambda x, key: x[key],   r"x_{k}",                     lambda g, y, x, key=():
+        scatter_add(g, key=key, shape=np.shape(x)),
+    name="getitem",                shapes="NumPy's of x[key]", example="tg.getitem(np.array([1., 2., 3.]), key=[0, 2])")
+scatter_add: Primitive = primitive(scatter, r"0, \; y_{k} \mathrel{+}= x", lambda g, y, x, key=(), shape=(): g[key],
+    name="scatter_add",            shapes="x of the shape of y[key]; y of `shape`",
+    example="tg.scatter_add(1.0, key=1, shape=(3,))")
 
-composed(np.tril,      "The entries on the diagonal k and below, else 0.", lambda x, k=0: np.where(np.tri(*x.shape[-2:], k, bool), x, 0))
-composed(np.triu,      "The entries on the diagonal k and above, else 0.", lambda x, k=0: np.where(np.tri(*x.shape[-2:], k - 1, bool), 0, x))
-composed(np.trace,     "The sum of a diagonal.", lambda x, offset=0, axis1=0, axis2=1: np.sum(np.diagonal(x, offset, axis1, axis2), -1))
-composed(np.diagflat,  "The entries on a diagonal, else 0.", lambda x, k=0: np.diag(np.ravel(x), k))
-composed(np.compress,  "Where the condition holds along an axis.", lambda condition, a, axis=None: np.take(a, np.flatnonzero(condition), axis))
-composed(np.extract,   "Where the condition holds, flat.", lambda condition, arr: np.ravel(arr)[np.flatnonzero(condition)])
-composed(np.repeat,    "Each entry so many times.", lambda x, repeats, axis=None:
+composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0: np.where(triangle(x, k), x, 0))
+composed(np.triu, "The entries on the diagonal k and above, else 0.", lambda x, k=0: np.where(triangle(x, k - 1), 0, x))
+composed(np.trace, "The sum of a diagonal.", lambda x, offset=0, axis1=0, axis2=1:
+    np.sum(np.diagonal(x, offset, axis1, axis2), -1))
+composed(np.diagflat, "The entries on a diagonal, else 0.", lambda x, k=0: np.diag(np.ravel(x), k))
+composed(np.compress, "Where the condition holds along an axis.", lambda condition, a, axis=None:
+    np.take(a, np.flatnonzero(condition), axis))
+composed(np.extract, "Where the condition holds, flat.", lambda condition, arr: np.take(arr, np.flatnonzero(condition)))
+composed(np.repeat, "Each entry so many times.", lambda x, repeats, axis=None:
     np.take(x, np.repeat(np.arange(np.size(x, axis)), repeats), axis))
-composed(np.partition, "As sorted at the places kth; before it what is smaller, after it what is larger.", lambda x, kth, axis=-1:
+composed(np.sort, "The entries in order of size.", lambda x, axis=-1, *, kind=None, stable=None:
+    ranked(x, np.argsort, axis, kind=kind, stable=stable))
+composed(np.partition, "As sorted at kth; what is smaller before it, what is larger after it.", lambda x, kth, axis=-1:
     ranked(x, np.argpartition, axis, kth=kth))
-composed(np.sort,      "The entries in order of size.", lambda x, axis=-1, *, kind=None, stable=None: ranked(x, np.argsort, axis, kind=kind, stable=stable))
+composed(np.choose, "For each entry the choice with the number that stands in a.", lambda a, choices:
+    np.select([np.equal(a, i) for i in range(len(choices))], choices))
 # fmt: on
+
+
+def triangle(x: Array, k: int) -> Array:
+    """Whether an entry is on diagonal k or below."""
+    return np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)
 
 
 def ranked(x: Array, order: Any, axis: int | None, **how: Any) -> Array:
@@ -101,9 +107,3 @@ def select(condlist: Any, choicelist: Any, default: Array = 0) -> Array:
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         y = np.where(condition, choice, y)
     return y
-
-
-@composition(np.choose)
-def choose(a: Array, choices: Any) -> Array:
-    """For each entry the choice with the number that stands in a."""
-    return np.select([np.equal(a, i) for i in range(len(choices))], choices)
