@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, GradientError, ShapeError
+from ..errors import DataError, DtypeError, ShapeError
 from ..random import generator
 from ..tensor import Tensor
 
@@ -24,7 +24,7 @@ Rng = np.random.Generator | int | None
 
 def _filled(tensor: Tensor, values: Any) -> Tensor:
     if tensor.dtype.kind != "f":
-        raise GradientError(
+        raise DtypeError(
             f"{tensor.label} holds {tensor.dtype}: only floats can be initialised for training"
         )
     tensor.data = np.asarray(values, tensor.dtype)

@@ -143,7 +143,7 @@ class Optimizer:
     def numbers(self, state: State, group: Group) -> tuple[float, ...]:  # noqa: ARG002
         """The numbers of this step, which may be others in the next; it counts the steps if need be.
 
-        `update` gets them as 0-d arrays of the parameter's dtype: NumPy is twice as fast with them as with floats.
+        `update` gets them as 0-d arrays of the parameter's dtype, which NumPy takes twice as fast as floats.
         """
         return (group["lr"],)
 
