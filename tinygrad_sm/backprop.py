@@ -155,19 +155,23 @@ def walk(
         number = t._number
         node: Node = t.node  # type: ignore[assignment]
         g = totals.pop(number)
-        if t._hooks is not None:
-            g = hooked(t, g, create_graph)
-        if number in keep or t._hooks is not None:
-            found[t] = g
+        if keep or t._hooks is not None:
+            if t._hooks is not None:
+                g = hooked(t, g, create_graph)
+            if t._hooks is not None or number in keep:
+                found[t] = g
+        if create_graph:
+            edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
+        else:
+            edges, arguments = node.edges, (g, t._data, *node.values)
         attrs = node.attrs
-        y, values = (t, node.inputs) if create_graph else (t._data, node.values)
-        for rule, x in node.edges if not create_graph else recorded_edges(node, number):
+        for rule, x in edges:
             n = x._number
-            if n >= number:
-                raise stale(x, node)
             if n < since:
                 continue
-            part = rule(g, y, *values, **attrs)
+            if n >= number:
+                raise stale(x, node)
+            part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             if getattr(part, "shape", None) != x._data.shape:
                 part = fit(part, x, node)
             if n in totals:
@@ -224,9 +228,10 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
 
 def fit(part: Any, x: Tensor, node: Node) -> Any:
     """What an input that was broadcast gets: the sum over the axes along which it was."""
-    part = part if isinstance(part, Differentiable) else np.asarray(part)
+    if type(part) is not np.ndarray and not isinstance(part, Differentiable):
+        part = np.asarray(part)
     try:
-        return sum_to(part, x.shape)
+        return sum_to(part, x._data.shape)
     except (ValueError, TypeError):
         raise GradientError(
             f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for "

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import losses, rules, softmax  # noqa: F401 (they fill the tables)
 from .errors import UnsupportedError
-from .primitive import DISPATCH, FUNCTIONS, PRIMITIVES
+from .primitive import DISPATCH, FUNCTIONS, PRIMITIVES, Primitive
 
 
 class Methods:
@@ -75,7 +75,8 @@ for _home, _numpy in (FUNCTIONS, np), (vars(linalg), np.linalg):
 FUNCTIONS["flatten"] = FUNCTIONS["ravel"]
 for _name, _function in FUNCTIONS.items():
     _of_one = len(getattr(_function, "rules", "")) == 1 and not _function.variadic  # type: ignore[attr-defined]
-    _of_x = next(iter(inspect.signature(_function).parameters), "") == "x"
+    _names = _function.inputs if isinstance(_function, Primitive) else inspect.unwrap(_function).__code__.co_varnames
+    _of_x = _names[:1] == ("x",)
     if (_of_one or _of_x or callable(getattr(np.ndarray, _name, 0))) and _name not in vars(Methods):
         setattr(Methods, _name, _function)
 

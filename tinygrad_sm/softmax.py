@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DataError, ShapeError
-from .primitive import PRIMITIVES, Array, Axis, Differentiable, composition, fused, ones, primitive
+from .primitive import PRIMITIVES, Array, Axis, Differentiable, composition, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 from .targets import (
@@ -36,16 +36,13 @@ from .targets import (
 )
 
 
+TINY = 1e-4  # a product with it is infinite for infinite numbers alone
+
+
 @lru_cache(maxsize=64)
 def row_starts(n: int, k: int) -> Array:
     """Where each row of an (n, k) array begins in the flattened array."""
     return np.arange(0, n * k, k)
-
-
-@lru_cache(maxsize=64)
-def tiny(n: int, dtype: Any) -> Array:
-    """n numbers so small that a product with them overflows for infinite numbers alone."""
-    return np.full(n, np.finfo(dtype).tiny)
 
 
 def floating(z: Array) -> Array:
@@ -66,16 +63,16 @@ class Rows:
         self.start = row_starts(n, k)
         largest = self.start + z.argmax(1)
         m = z.ravel()[largest]
-        if not isfinite(m.dot(tiny(n, z.dtype))):
+        if not isfinite(m.dot(filled(TINY, z.dtype, n))):
             z, m = limits(z, m)
         self.z, self.m = z, m
         self.e = e = z - m[:, None]
         np.exp(e, e)
         flat = e.ravel()
         flat[largest] = 0
-        self.s = s = e.dot(ones(k, z.dtype))
+        self.s = s = e.dot(filled(1, z.dtype, k))
         flat[largest] = 1
-        self.one = ones((), z.dtype)  # an array, which NumPy adds in half the time of a Python number
+        self.one = filled(1, z.dtype)
         self.total = s + self.one
 
     def a(self) -> Array:
@@ -199,7 +196,7 @@ def kernel(
     rows = to_rows(z, axis)
     t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
-    n = divisor(t, c, reduction)
+    n = filled(divisor(t, c, reduction), rows.dtype)
     saved: ByIndex | ByDistribution
     if t.ndim == 1 and not label_smoothing:
         saved = ByIndex(rows, t, c, n)

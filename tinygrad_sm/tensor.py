@@ -10,7 +10,7 @@ import numpy as np
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Node, hooked, mode, now, walk, within
 from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import Fused, Primitive, ones
+from .primitive import Fused, Primitive, filled
 
 __all__ = ["Tensor"]
 
@@ -231,7 +231,9 @@ class Tensor(ArrayLike):
             total = total.astype(self.dtype)
         if self._grad is not None:
             total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
-        return total if isinstance(total, Tensor) else _constant(np.asarray(total))
+        if isinstance(total, Tensor):
+            return total
+        return _constant(total if type(total) is np.ndarray else np.asarray(total))
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
@@ -254,7 +256,7 @@ class Tensor(ArrayLike):
                 f"give backward(gradient) of shape {self.shape}"
             )
         else:
-            seed = ones(self.shape, self._data.dtype)
+            seed = filled(1, self._data.dtype, self._data.shape)
         return seed if not create_graph or isinstance(seed, Tensor) else _constant(seed)
 
     # ---- how primitives run on tensors ----
@@ -265,7 +267,7 @@ class Tensor(ArrayLike):
         values: list[Any] = []
         edges = []
         as_given = True
-        for rule, x in zip(primitive.rules_for(inputs), inputs, strict=False):
+        for rule, x in zip(primitive.rules_for(len(inputs)), inputs):  # noqa: B905 (it costs)
             if isinstance(x, Tensor):
                 values.append(x._data)
                 if x._requires_grad and rule is not None:

@@ -122,7 +122,7 @@ class Places:
         if step.tensor is not self.tensor:
             self.tensor = step.tensor
             node = step.tensor.node
-            rules = node.primitive.rules_for(node.inputs)  # type: ignore[union-attr]
+            rules = node.primitive.rules_for(len(node.inputs))  # type: ignore[union-attr]
             paired = enumerate(zip(rules, node.inputs, strict=False))  # type: ignore[union-attr]
             self.free = [(i, x) for i, (rule, x) in paired if rule is not None]
         at = next(n for n, (_, x) in enumerate(self.free) if x is step.input)

@@ -1,4 +1,4 @@
-"""Products of matrices, and linear algebra. The letters: x, a, b inputs; y output; g = dL/dy; ^T swaps two axes, the last.
+"""Products of matrices, and linear algebra. The letters: x, a, b inputs; y output; g = dL/dy; ^T swaps the last two.
 
 cholesky and eigh read one triangle of x, so the gradient is in that triangle alone. Singular vectors and eigenvectors
 have a derivative where no two of the singular values or eigenvalues are equal.
