@@ -486,8 +486,14 @@ def test_inputs_come_to_the_models_dtype(name, make, training):
 def test_a_step_in_float32_stays_in_float32_with_float64_batches_and_targets():
     net = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2))
     x, t = normal(5, 3), np.eye(2)[[0, 1, 1, 0, 1]]
-    for loss in (nn.CrossEntropyLoss(), nn.CrossEntropyLoss(weight=[1.0, 2.0]), nn.MSELoss(),
-                 nn.BCEWithLogitsLoss(), nn.BCEWithLogitsLoss(weight=np.array([1.0, 2.0]), pos_weight=[2.0, 1.0])):  # fmt: skip
+    losses = [
+        nn.CrossEntropyLoss(),
+        nn.CrossEntropyLoss(weight=[1.0, 2.0]),
+        nn.MSELoss(),
+        nn.BCEWithLogitsLoss(),
+        nn.BCEWithLogitsLoss(weight=np.array([1.0, 2.0]), pos_weight=[2.0, 1.0]),
+    ]
+    for loss in losses:
         value = loss(net(x), t)
         value.backward()
         assert value.dtype == np.float32

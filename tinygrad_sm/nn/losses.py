@@ -175,7 +175,7 @@ class NLLLoss(Loss):
         t = np.where(kept, t, 0)
         c = np.where(kept, 1 if self.weight is None else self.weight[t], 0).astype(x.dtype)
         picked = np.moveaxis(x, axis, -1)[(*np.indices(t.shape, sparse=True), t)]
-        return self.reduced(np.where(kept, -c * picked, 0), c.sum())
+        return self.reduced(c * np.where(kept, -picked, 0), c.sum())
 
 
 class MSELoss(Loss):

@@ -282,7 +282,7 @@ class OneCycleLR(LRScheduler):
         """Where time t lies on the way through these values, the k-th of which is reached at the k-th end."""
         k = next((k for k, end in enumerate(self.ends) if t <= end), len(self.ends) - 1)
         start = self.ends[k - 1] if k else 0.0
-        part = (t - start) / (self.ends[k] - start)
+        part = (t - start) / (self.ends[k] - start) if self.ends[k] > start else 1.0
         if self.anneal_strategy == "cos":
             part = (1 - cos(pi * part)) / 2
         return values[k] + (values[k + 1] - values[k]) * part
