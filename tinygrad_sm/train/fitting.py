@@ -142,14 +142,14 @@ class _Run:
             optimizer.zero_grad()
             z = model(x)
             loss = self.loss(z, t)
-            loss.backward()
-            optimizer.step()
             value = loss.item()
             if not math.isfinite(value):
                 raise GradientError(
                     f"fit: the loss is {value} in epoch {history.epochs + 1}: the steps are too long, or the "
                     f"inputs too large; lower the learning rate, standardise the inputs"
                 )
+            loss.backward()
+            optimizer.step()
             total += value * len(x)
             right += correct(z.data, t)
             if interrupted():
@@ -259,6 +259,8 @@ class _Store:
             other = [name for name, value in self.settings.items() if settings[name] != value]
             if other:
                 raise CheckpointError(f"it is of a training with other {', '.join(other)}")
+            if state["best"] is not None:
+                run.model.load_state_dict(state["best"])  # it fits, too
             run.model.load_state_dict(state["model"])
             run.optimizer.load_state_dict(state["optimizer"])
             if run.schedule is not None:
