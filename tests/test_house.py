@@ -55,6 +55,7 @@ BUILDS_ON = {
 FINDS_WHEN_ASKED = {"program": {"show"}, "tensor": {"program", "show"}}
 
 ENGINE = {"errors", "primitive", "rules", "targets", "softmax", "ops", "arraylike", "backprop", "tensor"}
+TABLES = {"rules", "softmax", "losses"}
 CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE = 250, 1000
 WIDTH, WIDTH_OF_RULES = 110, 120
 
@@ -232,7 +233,7 @@ def test_the_engine_stays_small() -> None:
 def test_lines_fit_the_page() -> None:
     wide = []
     for module, file in MODULES.items():
-        width = WIDTH_OF_RULES if layer(module) == "rules" else WIDTH
+        width = WIDTH_OF_RULES if layer(module) in TABLES else WIDTH
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             if len(line) > width:
                 wide.append(f"{file}:{number}: {len(line)} characters, {width} fit")

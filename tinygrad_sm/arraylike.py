@@ -121,8 +121,7 @@ class ArrayLike(ops.Methods, Differentiable):
         if self._requires_grad:
             raise UnsupportedError(
                 f"NumPy asks for a plain array of {self.label}, which requires grad and would lose its "
-                f"gradient: "
-                f"use .numpy() or .detach() where none is needed, and tg.stack to join tensors"
+                f"gradient: use .numpy() or .detach() where none is needed, and tg.stack to join tensors"
             )
         return np.array(self._data, dtype, copy=copy)
 
@@ -145,8 +144,8 @@ class ArrayLike(ops.Methods, Differentiable):
         except UnsupportedError:
             raise UnsupportedError(
                 f"{name} has no derivative here, and one of its inputs requires grad; use a function of "
-                f"docs/ops.md (they give new arrays and write into none), or t.detach() where no gradient "
-                f"is needed"
+                f"docs/ops.md (they give new arrays and write into none), or t.detach() where no gradient is "
+                f"needed"
             ) from None
         result = function(*args, **kwargs)
         return result if kwargs.get("out") is not None else self._wrapped(result)

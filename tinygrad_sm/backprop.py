@@ -201,8 +201,7 @@ def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
             if getattr(answer, "shape", None) != x.shape:
                 raise GradientError(
                     f"backward: a hook on {x.label} returned {answer!r:.80}; it must return None or a "
-                    f"gradient of "
-                    f"shape {x.shape}"
+                    f"gradient of shape {x.shape}"
                 )
             g = answer if create_graph else np.asarray(answer)
     return g
@@ -234,9 +233,8 @@ def fit(part: Any, x: Tensor, node: Node) -> Any:
         return sum_to(part, x._data.shape)
     except (ValueError, TypeError):
         raise GradientError(
-            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for "
-            f"an input "
-            f"of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
+            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an "
+            f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
         ) from None
 
 
@@ -244,6 +242,5 @@ def stale(x: Any, node: Node) -> GradientError:
     """The error of a backward pass that would read data newer than the graph."""
     return GradientError(
         f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call "
-        f"backward() "
-        f"before the update, or compute the loss anew"
+        f"backward() before the update, or compute the loss anew"
     )

@@ -54,8 +54,7 @@ def read_targets(
     if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
         raise ShapeError(
             f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on "
-            f"axis "
-            f"{axis}; give class indices of that shape without the axis, or distributions of that shape"
+            f"axis {axis}; give class indices of that shape without the axis, or distributions of that shape"
         )
     if t.dtype.kind not in "iu":
         raise DtypeError(f"{NAME}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
@@ -69,16 +68,14 @@ def read_targets(
     if t.size and unsigned.item(unsigned.argmax()) >= k:  # which takes half the time of unsigned.max()
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
-            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct "
-            f"it, or "
-            f"leave such rows out with ignore_index={t[row]}"
+            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, "
+            f"or leave such rows out with ignore_index={t[row]}"
         )
     return t if t.dtype.kind == "i" else t.astype(np.intp), kept
 
 
 def check_distributions(t: Array) -> None:
-    """Raise a DataError unless every row is a distribution: nothing below 0, sum 1 up to its dtype's "
-    "rounding."""
+    """Raise a DataError unless every row is a distribution: nothing below 0, and sum 1 up to rounding."""
     tolerance = np.finfo(t.dtype).eps ** 0.75 if t.dtype.kind == "f" else 0
     sums = t.sum(1, dtype=np.float64)
     good = (np.abs(sums - 1) <= tolerance) & (t >= 0).all(1)
@@ -91,8 +88,7 @@ def check_distributions(t: Array) -> None:
 
 
 def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
-    """What the loss of each row is multiplied by: the weight of its class, 0 if it is not kept; None if all
-    are 1."""
+    """What the loss of each row is multiplied by: its class's weight, 0 if left out; None if all are 1."""
     if t.ndim == 2 or (kept is None and weight is None):
         return None
     w = 1 if weight is None else np.asarray(weight)[t]
@@ -100,8 +96,7 @@ def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
 
 
 def distributions(t: Array, kept: Array, k: int, label_smoothing: float, weight: Any, dtype: Any) -> Array:
-    """The weight of each -ln a in the loss (N, K): smoothed, weighted and with rows left out. t may be a
-    Tensor."""
+    """The weight of each -ln a in the loss (N, K): smoothed, weighted, rows left out. t may be a Tensor."""
     if t.ndim == 1:
         t = (t[:, None] == np.arange(k)).astype(dtype)
     if label_smoothing:

@@ -82,7 +82,7 @@ class Tensor(ArrayLike):
         if self._requires_grad:
             if array.shape != self.shape:
                 raise ShapeError(f"{self.label}: the new data has shape {array.shape}; make a new Tensor")
-            array = np.array(array, self.dtype)
+            array = np.array(array, self.dtype, order="C")
         self._data = array
         self._changed()
 
@@ -102,7 +102,8 @@ class Tensor(ArrayLike):
         if self.node is not None:
             raise GradientError(f"{self.label} requires grad because its inputs do; use .detach()")
         if value:
-            self._data = np.array(self._data, None if self._data.dtype.kind == "f" else np.float64)
+            dtype = self._data.dtype if self._data.dtype.kind == "f" else np.float64
+            self._data = np.array(self._data, dtype, order="C")  # in the order of the gradients to come
         self._requires_grad = bool(value)
         self._changed()
 
@@ -144,17 +145,16 @@ class Tensor(ArrayLike):
         grad = ", requires_grad=True" if self._requires_grad else ""
         return f"Tensor({text}{dtype}{grad}{f', name={self.name!r}' if self.name else ''})"
 
-    def __copy__(self) -> Tensor:
-        return self.__deepcopy__({})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Tensor:
         if self.node is not None:
             raise GradientError(f"{self.label} cannot be copied without its graph; use .copy() or .detach()")
         t: Tensor = _new(type(self))
         t._data, t._requires_grad, t._number = self._data.copy(), self._requires_grad, now()
         t.node = t._hooks = None
-        t.name, t._grad = self.name, self._grad and _constant(self._grad._data.copy())
+        t.name, t._grad = self.name, None if self._grad is None else _constant(self._grad._data.copy())
         return t
+
+    __copy__ = __deepcopy__
 
     def __reduce__(self) -> Any:
         raise UnsupportedError(
@@ -252,8 +252,7 @@ class Tensor(ArrayLike):
         elif self.size != 1:
             raise GradientError(
                 f"backward: {self.label} has {self.size} entries, not one; reduce it first (.sum(), "
-                f".mean()), or "
-                f"give backward(gradient) of shape {self.shape}"
+                f".mean()), or give backward(gradient) of shape {self.shape}"
             )
         else:
             seed = filled(1, self._data.dtype, self._data.shape)
@@ -304,8 +303,9 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
         array = np.asarray(plain(data))
     except ValueError as error:
         raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"Tensor: the data has dtype {array.dtype}, not real numbers (float, int or bool)")
+    for kind in (array.dtype, np.dtype(dtype or array.dtype)):
+        if kind.kind not in "fiub":
+            raise DtypeError(f"Tensor: dtype {kind} is not one of real numbers (float, int or bool)")
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
