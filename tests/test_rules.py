@@ -2,8 +2,8 @@
 
 A row is a call as a user writes it, in letters that stand for arrays. It is computed by NumPy on arrays, and
 by the package on arrays, on Tensors, on float32 and on arrays with gaps in memory, and differentiated by each
-of its letters against central differences, twice. A row `call == reference` has its values from the reference;
-a row about no function of NumPy's must have one.
+of its letters against central differences, twice. A row `call == reference` has its values from the
+reference; a row about no function of NumPy's must have one.
 """
 
 from __future__ import annotations

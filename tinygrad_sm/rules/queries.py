@@ -39,7 +39,8 @@ def plain(value: Any) -> Any:
 
 def answer(function: Any) -> None:
     """Let NumPy answer in its own words: with a Python number, a text, several arrays."""
-    composed(function, f"NumPy's {function.__name__}, of plain arrays.", lambda *x, **how: function(*plain(x), **how))
+    doc = f"NumPy's {function.__name__}, of plain arrays."
+    composed(function, doc, lambda *arrays, **how: function(*plain(arrays), **how))
 
 
 for function in (np.allclose, np.array_equal, np.array_equiv, np.unique, np.lexsort, np.histogram, np.result_type,
