@@ -176,6 +176,26 @@ class Program:
 
         return text(self)
 
+    def latex(self) -> str:
+        """The equations as formulas with their values, in LaTeX (with amsmath)."""
+        from ..show.explain import formulas
+
+        return formulas(self)
+
+    def svg(self, depth: int | None = None, down: bool = False) -> str:
+        """A picture in SVG, for which nothing need be installed.
+
+        depth   how many levels of scopes are open; by default all, or as many as leave at most 400 cards
+        down    whether it goes from top to bottom instead of from left to right
+        """
+        from ..show.svg import svg
+
+        return svg(self, depth, down)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows."""
+        return {"image/svg+xml": self.svg(), "text/plain": self.text()}
+
     def dot(self) -> str:
         """The graph in the language of Graphviz."""
         from ..show.dot import dot
@@ -183,17 +203,16 @@ class Program:
         return dot(self)
 
     def save(self, path: str | Path) -> Path:
-        """Write the graph to a file: .txt, .dot, or .svg (by the program `dot`). Returns the path.
+        """Write the graph to a file: .txt, .dot, .svg or .tex. Returns the path.
 
-        Raises UnsupportedError for another kind of file, MissingError where `dot` is not installed.
+        Raises UnsupportedError for another kind of file.
         """
-        from ..show.dot import render
-
         path = Path(path)
         writers: dict[str, Callable[[], str]] = {
             ".txt": lambda: self.text() + "\n",
             ".dot": self.dot,
-            ".svg": lambda: render(self.dot(), "svg").decode("utf-8"),
+            ".svg": self.svg,
+            ".tex": self.latex,
         }
         if path.suffix.lower() not in writers:
             raise UnsupportedError(f"a graph is not saved as {path.name!r}; use one of {', '.join(writers)}")

@@ -15,7 +15,7 @@ from ..program import Array, Equation, Program, Variable, graph
 from ..tensor import Tensor
 from .numbers import UNKNOWN, clip, number, plain, rows, statistics
 
-__all__ = ["dot", "draw", "render"]
+__all__ = ["dot", "draw"]
 
 # colours that are told apart with a red-green deficiency, and by their frames in print
 FRAMES = {
@@ -35,8 +35,8 @@ HEAD = (
 )
 MISSING_PROGRAM = (
     "drawing with Graphviz needs its program `dot`, which was not found; install it (Debian, Ubuntu: apt-get "
-    "install graphviz; macOS: brew install graphviz; conda: conda install graphviz), or write the graph as "
-    'text: tg.graph(loss).save("graph.txt") or "graph.dot"'
+    "install graphviz; macOS: brew install graphviz; conda: conda install graphviz), or draw without it: "
+    'tg.graph(loss).save("graph.svg")'
 )
 MISSING_PACKAGE = "tg.draw needs the Python package graphviz, which is not installed: pip install graphviz"
 
@@ -69,13 +69,6 @@ def draw(loss: Tensor | Sequence[Tensor] | Program, names: Mapping[str, Any] | N
     program = loss if isinstance(loss, Program) else graph(loss, names=names)
     picture.body.extend(f"\t{line}\n" for line in body(program))
     return picture
-
-
-def render(source: str, format: str) -> bytes:
-    """What `dot` makes of a graph in DOT: its picture as "svg", "png", "pdf" ..."""
-    picture = digraph()()
-    picture.body.extend(f"{line}\n" for line in source.splitlines()[1:-1])
-    return bytes(picture.pipe(format=format))
 
 
 @cache

@@ -77,6 +77,11 @@ def explain(
     return Explanation(FORMS[format](story(program, steps, start), **options))
 
 
+def formulas(program: Program) -> str:
+    """The equations of a program as formulas with their values, in LaTeX."""
+    return pages.latex(Story(plain(program.title), [forward(program, {*program.variables}, None, {})]))
+
+
 def story(program: Program, steps: list[BackwardStep], start: str | None) -> Story:
     """What there is to tell about dloss/dstart."""
     loss = program.outputs[0]

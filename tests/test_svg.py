@@ -1,0 +1,204 @@
+"""The project's own pictures: what is in them, as an XML parser counts it, and where things are."""
+
+from __future__ import annotations
+
+import re
+import time
+import xml.etree.ElementTree as ET
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import tinygrad_sm as tg
+from tinygrad_sm.program import Program, graph
+from tinygrad_sm.show.layers import Net, arrange
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = [
+    '"', "'", "<b>", "</text>", "</script><img src=x onerror=alert(1)>", "]]>", "&amp;", "<!--",
+    "javascript:x", "a\nb", "\x00\x1b", "\ud800", "\\N", "日本語", "\u202e", "x" * 300, "{a|b}",
+]  # fmt: skip
+
+
+def softmax() -> Program:
+    z = tg.Tensor([[2.0, 1.0, 0.1]], requires_grad=True, name="z")
+    y = np.array([[1.0, 0.0, 0.0]])
+    with tg.scope("softmax"):
+        e = tg.exp(z)
+        a = e / tg.sum(e, axis=-1, keepdims=True)
+    loss = -tg.sum(y * tg.log(a))
+    loss.backward()
+    return graph(loss)
+
+
+def network(layers: int = 3) -> Program:
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(32, 8))
+    with tg.scope("net"):
+        for i in range(layers):
+            with tg.scope(f"{i}: Linear"):
+                w = tg.Tensor(rng.normal(size=(8, 8)), requires_grad=True, name=f"net.{i}.weight")
+                h = h @ w + tg.Tensor(np.zeros(8), requires_grad=True, name=f"net.{i}.bias")
+            with tg.scope("relu"):
+                h = tg.relu(h)
+    return graph(tg.softmax_cross_entropy(h, rng.integers(0, 8, 32)), gradients=True)
+
+
+def diamonds() -> Program:
+    x = tg.Tensor(3.0, requires_grad=True, name="x")
+    first, t = x * x, x
+    for i in range(5):
+        with tg.scope(f"part {i % 2}"), tg.scope("inner"):
+            t = t * first + x
+    return graph(t + t * 2, gradients=True)
+
+
+def odd() -> Program:
+    x = tg.Tensor([np.nan, np.inf, -np.inf, 0.0], requires_grad=True)
+    empty = tg.Tensor(np.zeros((0, 2)), requires_grad=True)
+    return graph((tg.sum(x * np.float32(2)), empty * 1), gradients=False)
+
+
+def leaf() -> Program:
+    return graph(tg.Tensor(1.0, requires_grad=True, name="alone"))
+
+
+GRAPHS = [softmax, network, diamonds, odd, leaf]
+
+
+def rectangles(root: ET.Element, style: str) -> list[tuple[float, float, float, float]]:
+    """Left, top, right and bottom of the rectangles of a class."""
+    found = [e for e in root.iter(f"{SVG}rect") if style in e.get("class", "").split()]
+    corners = ([float(e.get(key, "nan")) for key in ("x", "y", "width", "height")] for e in found)
+    return [(x, y, x + w, y + h) for x, y, w, h in corners]
+
+
+def edges(root: ET.Element) -> list[list[tuple[float, float]]]:
+    """The points of each line, those that bend it included."""
+    paths = [e.get("d", "") for e in root.iter(f"{SVG}path") if "edge" in e.get("class", "").split()]
+    numbers = ([float(x) for x in re.findall(r"-?\d+\.?\d*", d)] for d in paths)
+    return [list(zip(n[::2], n[1::2], strict=True)) for n in numbers]
+
+
+@pytest.mark.parametrize("make", GRAPHS)
+@pytest.mark.parametrize("down", [False, True])
+def test_cards_lie_apart_and_within_the_picture(make, down: bool) -> None:  # type: ignore[no-untyped-def]
+    program = make()
+    root = ET.fromstring(program.svg(down=down))
+    cards = rectangles(root, "card")
+    assert len(cards) == len(program.variables)
+    x, y, w, h = map(float, root.get("viewBox", "").split())
+    scopes = rectangles(root, "scope")
+    for left, top, right, bottom in [*cards, *scopes]:
+        assert x <= left < right <= x + w
+        assert y <= top < bottom <= y + h
+    for a, b in combinations(cards, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+    for s in scopes:  # a frame holds a card or leaves it out, but never cuts it
+        for c in cards:
+            inside = s[0] < c[0] and c[2] < s[2] and s[1] < c[1] and c[3] < s[3]
+            outside = c[2] <= s[0] or s[2] <= c[0] or c[3] <= s[1] or s[3] <= c[1]
+            assert inside or outside
+
+
+@pytest.mark.parametrize("make", GRAPHS)
+def test_one_arrow_for_each_input_and_none_through_a_card(make) -> None:  # type: ignore[no-untyped-def]
+    program = make()
+    for down in (False, True):
+        root = ET.fromstring(program.svg(down=down))
+        tips = [e for e in root.iter(f"{SVG}path") if e.get("class") == "tip"]
+        assert len(tips) == sum(len(equation.inputs) for equation in program)
+        cards = rectangles(root, "card")
+        for points in edges(root):
+            for px, py in points:
+                for left, top, right, bottom in cards:
+                    assert not (left + 0.2 < px < right - 0.2 and top + 0.2 < py < bottom - 0.2)
+        starts = {points[0] for points in edges(root)} | {points[-1] for points in edges(root)}
+        borders = [*cards, *rectangles(root, "scope")]
+        for px, py in starts:  # each line begins and ends at a border
+            assert any(
+                min(abs(px - a[0]), abs(px - a[2]), abs(py - a[1]), abs(py - a[3])) < 0.2
+                and a[0] - 0.2 <= px <= a[2] + 0.2
+                and a[1] - 0.2 <= py <= a[3] + 0.2
+                for a in borders
+            )
+
+
+def test_names_values_and_gradients_are_printed() -> None:
+    program = softmax()
+    root = ET.fromstring(program.svg())
+    shown = ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+    z, y = np.array([2.0, 1.0, 0.1]), np.array([1, 0, 0])
+    a = np.exp(z) / np.exp(z).sum()
+    for x in (*z, *a, *(a - y), -np.log(a[0])):
+        assert f"{x:.4g}" in shown
+    assert {"z", "e", "a", "loss", "softmax", "exp(z)", "(1,3)", "parameter", "constant"} <= set(shown)
+    assert "—" not in shown
+    before = ET.fromstring(graph(tg.Tensor(1.0, requires_grad=True) * 2).svg())
+    assert "—" in ["".join(e.itertext()) for e in before.iter(f"{SVG}text")]
+    strange = ["".join(e.itertext()) for e in ET.fromstring(odd().svg()).iter(f"{SVG}text")]
+    assert {"nan", "inf", "-inf"} <= set(strange)
+
+
+def test_scopes_can_be_closed() -> None:
+    program = network()
+    root = ET.fromstring(program.svg(depth=1))
+    closed = rectangles(root, "closed")
+    assert len(closed) == 6
+    assert len(rectangles(root, "scope")) == 1
+    shown = ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+    assert "0: Linear" in shown
+    assert any(text.startswith("2 ops, 2 parameters → ") for text in shown)
+    assert len(rectangles(ET.fromstring(program.svg(depth=0)), "closed")) == 1
+    assert not rectangles(ET.fromstring(program.svg(depth=2)), "closed")
+
+
+def test_a_large_graph_starts_closed_and_2000_cards_are_quick() -> None:
+    assert len(rectangles(ET.fromstring(network(150).svg()), "card")) < 400
+    rng = np.random.default_rng(0)
+    tensors = [tg.Tensor(1.0, requires_grad=True)]
+    for i in range(1000):
+        tensors.append(tg.tanh(tensors[rng.integers(max(0, i - 30), i + 1)] - tensors[-1]))
+    program = graph(tg.sum(tg.stack(tensors[-5:])), names={})
+    start = time.perf_counter()
+    cards = len(rectangles(ET.fromstring(program.svg()), "card"))
+    assert cards > 2000
+    assert time.perf_counter() - start < 8  # 2 on a machine with nothing else to do
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(name: str) -> None:
+    x = tg.Tensor([1.0], requires_grad=True, name=name)
+    with tg.scope(name):
+        loss = tg.sum(x * 2)
+    source = graph(loss, names={}).svg()
+    root = ET.fromstring(source)
+    tags = {e.tag.removeprefix(SVG) for e in root.iter()}
+    assert tags <= {"svg", "title", "style", "g", "rect", "text", "path"}
+    attributes = {key for e in root.iter() for key in e.attrib}
+    assert not [key for key in attributes if key.startswith("on") or "href" in key]
+    plain = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+    shown = ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+    assert (plain if len(plain) <= 32 else plain[:31] + "…") in shown
+
+
+def test_notebooks_show_the_picture() -> None:
+    bundle = softmax()._repr_mimebundle_()
+    assert ET.fromstring(bundle["image/svg+xml"]).tag == f"{SVG}svg"
+    assert bundle["text/plain"].startswith("Program of loss")
+
+
+def test_few_lines_cross_and_long_lines_are_straight() -> None:
+    """Two chains and one line past them: nothing crosses, and the line has one height all the way."""
+    sizes = [(10.0, 10.0)] * 8
+    nets = [Net(0, 5, [(2, 5.0)]), Net(2, 5, [(4, 5.0)]), Net(4, 5, [(6, 5.0)]), Net(1, 5, [(3, 5.0)])]
+    nets += [Net(3, 5, [(5, 5.0)]), Net(5, 5, [(7, 5.0)]), Net(6, 5, [(7, 9.0)]), Net(0, 2, [(6, 1.0)])]
+    placed = arrange(sizes, nets)
+    past = placed.lines[-1][0]
+    heights = [y for _, y in past[2:-2]]
+    assert max(heights) - min(heights) < 1
+    above = {i: placed.corners[i][1] for i in range(6)}
+    assert all((above[2 * i] < above[2 * i + 1]) == (above[0] < above[1]) for i in range(3))
+    rights = [x for x, _ in placed.corners]
+    assert rights[0] < rights[2] < rights[4] < rights[6] < rights[7]
