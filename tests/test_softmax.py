@@ -154,6 +154,27 @@ def test_second_derivatives_of_a_batch_lie_in_blocks(route: str) -> None:
     np.testing.assert_allclose(second(lambda z: ROUTES[route](z, t), z), expected, rtol=1e-12, atol=1e-14)
 
 
+def test_third_derivatives_agree() -> None:
+    z, v = logits((3,)), np.array([0.3, -1.0, 0.5])
+
+    def curvature(f: Any) -> Any:
+        """The gradient of v^T H v, by three passes."""
+        x = leaf(z)
+        f(x).backward(create_graph=True)
+        for _ in range(2):
+            along = (x.grad * v).sum()
+            x.zero_grad()
+            along.backward(create_graph=True)
+        return x.grad.numpy()
+
+    def expected(z: Any) -> Any:
+        a = special.softmax(z)
+        return v @ (np.diag(a) - np.outer(a, a)) @ v
+
+    for f in (tg.softmax_cross_entropy, tg.composed_softmax_cross_entropy):
+        np.testing.assert_allclose(curvature(lambda z, f=f: f(z, 1)), central(expected, z), rtol=1e-7)
+
+
 def test_the_fused_op_is_one_node_and_the_composed_route_the_ops_that_are_taught() -> None:
     z = leaf(logits((2, 3)))
     node = tg.softmax_cross_entropy(z, [0, 1]).node
@@ -686,7 +707,7 @@ def test_rows_that_sum_to_1_as_well_as_their_dtype_allows_are_distributions(k: i
     exact = np.random.default_rng(k).dirichlet(np.ones(k), 20)
     tg.softmax_cross_entropy(np.zeros((20, k)), exact.astype(dtype))
     bad = exact.astype(dtype)
-    bad[3] *= dtype(0.75)
+    bad[3] *= dtype(0.9)
     with pytest.raises(DataError, match="row 3"):
         tg.softmax_cross_entropy(np.zeros((20, k)), bad)
 

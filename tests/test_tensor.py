@@ -94,6 +94,12 @@ def test_only_real_numbers_are_data(data: Any, error: type[Exception], requires_
         tg.Tensor(data, requires_grad)
 
 
+def test_a_dtype_that_is_not_real_is_refused() -> None:
+    for dtype in (complex, object, "U3"):
+        with refused(DtypeError, "Tensor", "real numbers"):
+            tg.Tensor([1.0], dtype=dtype)
+
+
 def test_names() -> None:
     x = leaf([1.0], name="x")
     assert x.name == "x"
@@ -228,6 +234,22 @@ def test_a_tensor_of_a_tensor() -> None:
 
 
 # ---- copies ----
+
+
+@pytest.mark.parametrize("clone", [copy.copy, copy.deepcopy])
+def test_copies_of_leaves_are_leaves_of_their_own(clone: Callable[[Any], Any]) -> None:
+    x = leaf([1.0, 2.0], name="x")
+    (x * 3).sum().backward()
+    c = clone(x)
+    assert (c.name, c.requires_grad, c.node) == ("x", True, None)
+    assert c.data.tolist() == [1, 2]
+    assert c.grad.tolist() == [3, 3]
+    assert not np.shares_memory(c.data, x.data)
+    assert not np.shares_memory(c.grad.data, x.grad.data)
+    x.zero_grad()
+    c.zero_grad()
+    (2 * x + 3 * c).sum().backward()
+    assert (x.grad.tolist(), c.grad.tolist()) == ([2, 2], [3, 3])
 
 
 def test_a_deep_copy_keeps_who_is_who() -> None:
