@@ -191,13 +191,13 @@ def settle(column: list[Vertex], wanted: list[float]) -> None:
 
 
 def set_x(grid: list[list[Vertex]]) -> float:
-    """Give each vertex its x: boxes in the middle of their column, lanes through the whole of it."""
+    """Give each vertex its x: boxes in the middle of their column, those that read nothing at its end."""
     x = COLUMN_GAP / 2 if grid[0] else 0.0
     for column in grid[1:-1]:
         width = max((v.width for v in column), default=0.0)
         for v in column:
             v.lane = x, x + width
-            v.x = x + (width - v.width) / 2
+            v.x = x + (width - v.width) / (2 if v.left else 1)
         x += width + COLUMN_GAP
     end = x - COLUMN_GAP + (COLUMN_GAP / 2 if grid[-1] else 0.0)
     for v in grid[-1]:

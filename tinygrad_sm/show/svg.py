@@ -250,8 +250,8 @@ def pixels(thumb: Array, x: float, y: float, height: float) -> Iterator[str]:
 
 def frame(group: Group, down: bool) -> Iterator[str]:
     (x, y), (w, h) = turned(group.corner, down), turned(group.size, down)
-    yield f'<rect class="scope" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>'
-    yield text(title(group.path), x + 12, y + 16, "dim")
+    yield f'<g><rect class="scope" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>'
+    yield text(title(group.path), x + 12, y + 16, "dim") + "</g>"
 
 
 def lines(nesting: Nesting) -> Iterator[tuple[list[Point], bool]]:
