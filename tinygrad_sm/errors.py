@@ -6,6 +6,7 @@ place.
     ├── BoundsError      (IndexError)     an index outside of an axis
     ├── DtypeError       (TypeError)      complex, object or text data; a gradient asked of integers
     ├── GradientError    (RuntimeError)   a backward pass that cannot be right
+    │   └── GradientCheckError (AssertionError)  a gradient that differences of the function contradict
     ├── UnsupportedError (TypeError)      a function, keyword or conversion that is not differentiable here
     ├── DataError        (ValueError)     labels, distributions, tables, colours
     ├── CheckpointError  (ValueError)     a model file or checkpoint that is missing, damaged or foreign
@@ -17,6 +18,7 @@ __all__ = [
     "CheckpointError",
     "DataError",
     "DtypeError",
+    "GradientCheckError",
     "GradientError",
     "MissingError",
     "ShapeError",
@@ -44,6 +46,10 @@ class DtypeError(TinygradError, TypeError):
 
 class GradientError(TinygradError, RuntimeError):
     """A backward pass that cannot be right: no scalar, no graph, or data that changed under the graph."""
+
+
+class GradientCheckError(GradientError, AssertionError):
+    """A gradient that differences of the function contradict; the message names the entry and the op."""
 
 
 class UnsupportedError(TinygradError, TypeError):
