@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ import scipy.special
 
 import tinygrad_sm as tg
 from tinygrad_sm.backprop import walk
+from tinygrad_sm.errors import BoundsError, MissingError, ShapeError, UnsupportedError
 from tinygrad_sm.primitive import FUNCTIONS, PRIMITIVES, Primitive
 
 rng = np.random.default_rng(1)
@@ -287,8 +289,8 @@ def test_row(row: str) -> None:
 
     turns = dict(zip(slopes, weights_of(list(slopes.values())), strict=True))
     tensors = gradients(call, letters, weights, create_graph=True)
-    parts = [(t.grad * turns[name]).sum() for name, t in tensors.items() if name in turns and t.grad is not None]
-    along = sum(parts, start=tg.Tensor(0.0))
+    found = [(tensors[name].grad, turn) for name, turn in turns.items()]
+    along = sum([(g * turn).sum() for g, turn in found if g is not None], start=tg.Tensor(0.0))
     for name in slopes:
         tensors[name].zero_grad()
     if along.requires_grad:
@@ -351,7 +353,7 @@ np.shape(x)  np.ndim(x)  np.size(x)  np.size(x, 1)  x.tolist()  x.sum().item()  
 def test_query(call: str, requires_grad: bool) -> None:
     """What has no derivative is NumPy's answer, also about tensors that require grad, and requires none."""
     letters = letters_of(call)
-    tensors = {k: tg.Tensor(a, requires_grad=requires_grad and a.dtype.kind == "f") for k, a in letters.items()}
+    tensors = as_tensors(letters) if requires_grad else {k: tg.Tensor(a) for k, a in letters.items()}
     expected, found = evaluated(call, letters), evaluated(call, tensors)
     for namespace_answer in evaluated(call, letters, AsPackage()), found:
         for a, y in zip(namespace_answer, expected, strict=True):
@@ -360,13 +362,146 @@ def test_query(call: str, requires_grad: bool) -> None:
             np.testing.assert_array_equal(np.asarray(a), y)
 
 
+# where there is no derivative, or none by the formula: call of x, x, and what flows back to x from a sum of y
+KINKS = [
+    ("np.absolute(x)", [-1.0, 0.0, 2.0], [-1.0, 0.0, 1.0]),
+    ("np.fabs(x)", [-1.0, 0.0, 2.0], [-1.0, 0.0, 1.0]),
+    ("tg.relu(x)", [-1.0, 0.0, 2.0], [0.0, 0.0, 1.0]),
+    ("np.sign(x)", [-1.0, 0.0, 2.0], [0.0, 0.0, 0.0]),
+    ("np.floor(x) + np.ceil(x) + np.round(x)", [-1.0, 0.5], [0.0, 0.0]),
+    ("np.maximum(x, 1.0)", [0.0, 1.0, 2.0], [0.0, 0.5, 1.0]),
+    ("np.minimum(1.0, x)", [0.0, 1.0, 2.0], [1.0, 0.5, 0.0]),
+    ("np.fmax(x, [np.nan, 1.0])", [3.0, 1.0], [1.0, 0.5]),
+    ("np.maximum(x, x)", [3.0], [1.0]),
+    ("np.max(x)", [3.0, 1.0, 3.0], [0.5, 0.0, 0.5]),
+    ("np.min(x, axis=0)", [3.0, 1.0, 1.0], [0.0, 0.5, 0.5]),
+    ("np.clip(x, 0.0, 1.0)", [-1.0, 0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 1.0, 1.0, 0.0]),
+    ("np.linalg.norm(x)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(x, 3)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.std(x)", [2.0, 2.0], [0.0, 0.0]),
+    ("np.hypot(x, 0.0)", [0.0, 2.0], [0.0, 1.0]),
+    ("np.prod(x)", [0.0, 2.0, 3.0], [6.0, 0.0, 0.0]),
+    ("np.prod(x)", [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]),
+    ("np.cumprod(x)", [2.0, 0.0, 3.0], [1.0, 8.0, 0.0]),
+    ("x ** 0", [0.0, 2.0], [0.0, 0.0]),
+    ("x ** 1", [0.0, 2.0], [1.0, 1.0]),
+    ("x ** 2", [0.0, 2.0], [0.0, 4.0]),
+    ("0.0 ** x", [1.0, 2.0], [0.0, 0.0]),
+    ("np.sinc(x)", [0.0, 1.0], [0.0, -1.0]),
+    ("np.linalg.det(np.reshape(x, (2, 2)))", [1.0, 2.0, 2.0, 4.0], [4.0, -2.0, -2.0, 1.0]),
+    ("np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), 0.0)", [0.0, 4.0], [0.0, 0.25]),
+    ("np.nan_to_num(x)", [np.nan, np.inf, 1.0], [0.0, 0.0, 1.0]),
+    ("x[[0, 0, 1]]", [1.0, 1.0], [2.0, 1.0]),
+    ("np.repeat(x, [2, 0])", [1.0, 1.0], [2.0, 0.0]),
+]
+
+
+@pytest.mark.parametrize(("call", "at", "slope"), KINKS, ids=[f"{call} at {at}" for call, at, _ in KINKS])
+def test_kink(call: str, at: list[float], slope: list[float]) -> None:
+    for dtype in np.float64, np.float32:
+        x = tg.Tensor(at, requires_grad=True, dtype=dtype)
+        y = eval(call, {"np": np, "tg": tg, "x": x})
+        y.sum().backward()
+        assert x.grad is not None
+        assert x.grad.dtype == dtype
+        np.testing.assert_allclose(x.grad.numpy(), slope, atol=1e-6)
+        x.zero_grad()
+        y.sum().backward(create_graph=True)
+        np.testing.assert_allclose(x.grad.numpy(), slope, atol=1e-6)
+
+
+@pytest.mark.parametrize(("call", "second"), [
+    ("np.prod(x)", [[0.0, 0.0, 5.0], [0.0, 0.0, 0.0], [5.0, 0.0, 0.0]]),
+    ("np.sinc(x).sum()", np.diag([-np.pi**2 / 3, -0.4052847, -np.pi**2 / 3])),
+    ("(x ** 2).sum()", 2 * np.eye(3)),
+    ("(x ** 3).sum()", np.diag([0.0, 30.0, 0.0])),
+])  # fmt: skip
+def test_second_derivatives_at_zero(call: str, second: Any) -> None:
+    at = np.array([0.0, 5.0, 0.0]) if "sinc" not in call else np.array([0.0, 1.5, 0.0])
+    for i in range(3):
+        x = tg.Tensor(at, requires_grad=True)
+        eval(call, {"np": np, "x": x}).backward(create_graph=True)
+        slope, _ = x.grad, x.zero_grad()
+        assert slope is not None
+        if slope[i].requires_grad:
+            slope[i].backward()
+        if "sinc" in call and i == 1:
+            continue  # away from 0 it is compared with differences above
+        np.testing.assert_allclose(grad(x), second[i], atol=1e-12)
+
+
+REFUSED = [
+    ("np.sum(x, dtype=np.float32)", UnsupportedError, "dtype= .* axis, keepdims"),
+    ("np.sum(x, where=[[True]])", UnsupportedError, "where="),
+    ("np.max(x, initial=0.0)", UnsupportedError, "initial="),
+    ("np.mean(x, out=np.empty(()))", UnsupportedError, "out="),
+    ("np.std(x, where=[[True]])", UnsupportedError, "std: where="),
+    ("np.std(x, 0, np.float32)", UnsupportedError, "std: dtype="),
+    ("np.add(x, x, out=np.empty((2, 3)))", UnsupportedError, "add"),
+    ("np.exp(x, where=[[True]])", UnsupportedError, "exp"),
+    ("np.concatenate([x, x], dtype=np.float32)", UnsupportedError, "concatenate: dtype="),
+    ("np.reshape(x, 6, order='A')", UnsupportedError, "order"),
+    ("np.pad(x, 1, mode='mean')", UnsupportedError, "mode='mean'"),
+    ("np.pad(x, 1, mode='linear_ramp', end_values=3)", UnsupportedError, "end_values="),
+    ("np.linalg.svd(x)", UnsupportedError, "full_matrices=False"),
+    ("np.linalg.qr(x)", UnsupportedError, "qr"),
+    ("np.fft.fft(x)", UnsupportedError, "fft"),
+    ("np.add.reduce(x)", UnsupportedError, "add.reduce"),
+    ("np.multiply.outer(x, x)", UnsupportedError, "multiply.outer"),
+    ("np.asarray(x)", UnsupportedError, "detach"),
+    ("np.array([x, x])", UnsupportedError, "stack"),
+    ("x.sort()", UnsupportedError, r"np.sort\(t\)"),
+    ("x.partition(1)", UnsupportedError, "np.partition"),
+    ("x.fill(0.0)", UnsupportedError, "np.full_like"),
+    ("x.put(0, 1.0)", UnsupportedError, "np.where"),
+    ("x.resize(6)", UnsupportedError, "np.reshape"),
+    ("np.cross(x[:, :2], x[:, :2])", ShapeError, "3"),
+    ("np.linalg.norm(x, 5, axis=(0, 1))", ShapeError, "norm"),
+    ("np.einsum('...i->i', x)", ShapeError, "output"),
+    ("np.tensordot(x, x, 1)", ShapeError, "tensordot"),
+    ("np.split(x, 2, axis=1)", ShapeError, "3 entries"),
+    ("np.reshape(x, (4, 2))", ShapeError, "reshape"),
+    ("x[7]", BoundsError, "7"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "words"), REFUSED, ids=[call for call, *_ in REFUSED])
+def test_refused(call: str, kind: type[Exception], words: str) -> None:
+    """What would lose a gradient, or cannot be, is an error that says what to do."""
+    with pytest.raises(kind, match=words):
+        eval(call, {"np": np, "x": tg.Tensor(LETTERS["x"], requires_grad=True)})
+
+
+def test_erf_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(MissingError, match="pip install scipy"):
+        tg.erf(np.ones(2))
+
+
+def test_keywords_at_their_defaults_are_taken() -> None:
+    x = tg.Tensor(LETTERS["x"], requires_grad=True)
+    assert np.std(x, 0, None, None, 1).shape == (3,)
+    assert np.sum(x, None, None, None, True).shape == (1, 1)
+    assert np.sum(x, axis=0, dtype=None, out=None).shape == (3,)
+    assert np.concatenate([x, x], axis=0, out=None).shape == (4, 3)
+
+
+def test_lists_of_tensors_are_joined_by_array() -> None:
+    s = tg.Tensor(2.0, requires_grad=True)
+    y = tg.array([[s, 1.0], [s * s, 0.0]])
+    y.sum().backward()
+    assert y.shape == (2, 2)
+    assert s.grad is not None
+    assert s.grad.item() == 5.0
+
+
 def test_every_op_has_a_row() -> None:
-    """A primitive or composition without a row in a table fails; a name that only is another's alias needs none."""
+    """A primitive or composition without a row fails; a name that only is another's alias needs none."""
     called = names_called([*TABLE, *QUERIES])
     reached = {id(FUNCTIONS[name]) for name in called & FUNCTIONS.keys()}
     reached |= {id(PRIMITIVES[name]) for name in OWN_TESTS}
     for call in TABLE:
-        stack = [y for y in evaluated(call.partition(" == ")[0], as_tensors(letters_of(call)))]
+        stack = evaluated(call.partition(" == ")[0], as_tensors(letters_of(call)))
         while stack:
             t = stack.pop()
             if t.node is not None:

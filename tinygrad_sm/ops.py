@@ -56,7 +56,7 @@ def rule(name: str) -> Any:
 
 def _in_place(name: str, instead: str) -> Any:
     def method(*_: Any, **__: Any) -> Any:
-        raise UnsupportedError(f"t.{name}() would change the tensor in place; use {instead}: it gives a new one")
+        raise UnsupportedError(f"t.{name}() would change a tensor in place; use {instead}: it gives a new one")
 
     method.__name__, method.__doc__ = name, f"Not for tensors, which never change in place: use {instead}."
     return method
@@ -75,8 +75,8 @@ for _home, _numpy in (FUNCTIONS, np), (vars(linalg), np.linalg):
 FUNCTIONS["flatten"] = FUNCTIONS["ravel"]
 for _name, _function in FUNCTIONS.items():
     _of_one = len(getattr(_function, "rules", "")) == 1 and not _function.variadic  # type: ignore[attr-defined]
-    _names = _function.inputs if isinstance(_function, Primitive) else inspect.unwrap(_function).__code__.co_varnames
-    _of_x = _names[:1] == ("x",)
+    _code = None if isinstance(_function, Primitive) else inspect.unwrap(_function).__code__
+    _of_x = (_code.co_varnames if _code else _function.inputs)[:1] == ("x",)
     if (_of_one or _of_x or callable(getattr(np.ndarray, _name, 0))) and _name not in vars(Methods):
         setattr(Methods, _name, _function)
 
