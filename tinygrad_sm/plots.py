@@ -211,7 +211,7 @@ def sample_pictures(
     title: str = "",
     columns: int = 6,
 ) -> None:
-    """Small grey pictures beside one another, each with a line above it.
+    """Small grey pictures beside one another, each with a line or two above it.
 
     pictures   (N, height, width), ink from 0 (white) to 1 (black)
     titles     one for each
@@ -225,7 +225,8 @@ def sample_pictures(
         axes.set_axis_off()
     for axes, image, text in zip(figure.axes, images, titles, strict=False):
         axes.imshow(image, cmap="Greys", vmin=0, vmax=1)
-        axes.set_title(plain(text), fontsize=9, parse_math=False)
+        lines = "\n".join(map(plain, text.splitlines()))
+        axes.set_title(lines, fontsize=9, parse_math=False)
     figure.suptitle(plain(title), parse_math=False)
     _save(figure, path)
 

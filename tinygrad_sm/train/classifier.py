@@ -29,7 +29,11 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "silu": nn.SiLU,
 }
 # what a file may name: a layer's class, and the settings that make it anew
+WINDOW = ("kernel_size", "stride", "padding", "dilation")
 LAYERS: dict[str, tuple[str, ...]] = {
+    "Conv2d": ("in_channels", "out_channels", *WINDOW),
+    "MaxPool2d": WINDOW,
+    "AvgPool2d": ("kernel_size", "stride", "padding"),
     "Linear": ("in_features", "out_features"),
     "Dropout": ("p",),
     "LeakyReLU": ("negative_slope",),
@@ -40,6 +44,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "Sigmoid": (),
     "Tanh": (),
 }
+
+
+WIDEST = 64  # what a file may ask of a window: nothing that takes memory
 
 
 def mlp(
@@ -227,9 +234,16 @@ def rebuilt(i: int, description: dict[str, Any], state: dict[str, NDArray[Any]])
     if name not in LAYERS or settings.keys() != set(LAYERS[name]):
         raise CheckpointError(f"layer {i} is unknown")
     options: dict[str, Any] = {}
-    if name == "Linear":
+    for window in settings.keys() & set(WINDOW):
+        settings[window] = tuple(settings[window])
+        if not all(type(n) is int and n <= WIDEST for n in settings[window]):
+            raise CheckpointError(f"layer {i} has no {window}, or one wider than {WIDEST}")
+    if name in ("Linear", "Conv2d"):
         weight = state[f"{i}.weight"]
-        if weight.shape != (settings["out_features"], settings["in_features"]):
+        counts = [
+            settings[f"{way}_{'features' if name == 'Linear' else 'channels'}"] for way in ("out", "in")
+        ]
+        if weight.shape != (*counts, *settings.get("kernel_size", ())):
             raise CheckpointError(f"layer {i} has another size than its weight, {weight.shape}")
         options = {"dtype": weight.dtype, "rng": 0}
     make: Callable[..., nn.Module] = getattr(nn, name)
