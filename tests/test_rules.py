@@ -312,6 +312,10 @@ def test_row_keeps_float32_and_its_memory(row: str) -> None:
             continue
         steps: list[Any] = []
         found = walk(y, np.ones(y.shape, np.float32), steps=steps)
+        slopes = walk(y, tg.Tensor(np.ones(y.shape, np.float32)), create_graph=True)
+        again = sum((g * g).sum() for g in slopes.values())
+        if again.requires_grad:
+            walk(again, np.ones((), np.float32), steps=steps)
         for step in steps:
             assert step.contribution.dtype == np.float32, step.tensor.node
         for leaf, g in found.items():
@@ -392,6 +396,7 @@ KINKS = [
     ("np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), 0.0)", [0.0, 4.0], [0.0, 0.25]),
     ("np.nan_to_num(x)", [np.nan, np.inf, 1.0], [0.0, 0.0, 1.0]),
     ("x[[0, 0, 1]]", [1.0, 1.0], [2.0, 1.0]),
+    ("np.heaviside([0.0, 1.0], x)", [3.0, 3.0], [1.0, 0.0]),
     ("np.repeat(x, [2, 0])", [1.0, 1.0], [2.0, 0.0]),
 ]
 
