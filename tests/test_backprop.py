@@ -640,3 +640,72 @@ def test_lists_are_arrays_in_every_derivative(f: Callable[[Any], Any]) -> None:
     f(one).sum().backward()
     f(two).sum().backward(create_graph=True)
     np.testing.assert_array_equal(one.grad.data, two.grad.data)
+
+
+# ---- watching and changing gradients ----
+
+
+def test_a_hook_can_be_removed() -> None:
+    x = leaf(2.0)
+    handle = x.register_hook(lambda g: g * 100)
+    other = x.register_hook(lambda g: -g)
+    assert grads(x * 3, x) == [-300]
+    handle.remove()
+    handle.remove()
+    x.zero_grad()
+    assert grads(x * 3, x) == [-3]
+    other.remove()
+    x.zero_grad()
+    assert grads(x * 3, x) == [3]
+    x.zero_grad()
+    x.register_hook(lambda g: g * 5)
+    assert grads(x, x) == [5]  # a leaf that is its own loss
+
+
+@pytest.mark.parametrize("answer", [np.ones(3), 1.0, "a"])
+def test_a_hook_that_returns_no_gradient_of_that_shape_is_refused(answer: Any) -> None:
+    x = leaf([1.0, 2.0], name="x")
+    x.register_hook(lambda g: answer)
+    with refused(GradientError, "hook", "'x'", "(2,)"):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_computed_tensors_keep_their_gradient_where_it_is_asked_for() -> None:
+    x = leaf([1.0, 2.0])
+    y = x * 3
+    z = y.reshape((2, 1))
+    loss = (z * z).sum()
+    for t in (y, z, loss):
+        t.retain_grad()
+    loss.backward()
+    assert (y.grad.tolist(), z.grad.tolist(), loss.grad.tolist()) == ([6, 12], [[6], [12]], 1)
+    loss.backward()
+    assert (x.grad.tolist(), y.grad.tolist(), loss.grad.tolist()) == ([36, 72], [12, 24], 2)
+    tensors = [x, y, z, loss]
+    for i, one in enumerate(tensors):
+        assert one.grad.data.flags.writeable
+        for other in tensors[:i]:
+            assert not np.shares_memory(one.grad.data, other.grad.data)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_gradients_of_chosen_inputs(create_graph: bool) -> None:
+    x, w = leaf(2.0), leaf(5.0)
+    y = x * w
+    loss = y * y + x
+    loss.backward(inputs=[y, x], create_graph=create_graph)
+    assert (y.grad.item(), x.grad.item(), w.grad) == (20, 101, None)
+    other = leaf(1.0, name="other")
+    before = x.grad
+    with refused(GradientError, "'other'", "not computed from"):
+        loss.backward(inputs=[x, other])
+    assert x.grad is before
+
+
+def test_watching_needs_a_gradient_to_watch() -> None:
+    for t in (tg.Tensor(1.0), leaf(1.0).detach() * 2):
+        with refused(GradientError, "does not require grad"):
+            t.retain_grad()
+        with refused(GradientError, "does not require grad"):
+            t.register_hook(lambda g: g)
