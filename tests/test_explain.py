@@ -12,6 +12,7 @@ import pytest
 
 import tinygrad_sm as tg
 from tinygrad_sm.errors import GradientError, UnsupportedError
+from tinygrad_sm.program import graph
 from tinygrad_sm.show import explain
 
 Z, Y = np.array([[2.0, 1.0, 0.1]]), np.array([[1.0, 0.0, 0.0]])
@@ -202,7 +203,8 @@ def test_hostile_names_stay_text_in_markdown(name: str) -> None:
 
 KATEX = """
 const katex = require('katex'), formulas = JSON.parse(require('fs').readFileSync(0, 'utf8'))
-const out = formulas.map(f => katex.renderToString(f, {throwOnError: true, strict: 'ignore', output: 'mathml'}))
+const options = {throwOnError: true, strict: 'ignore', output: 'mathml'}
+const out = formulas.map(f => katex.renderToString(f, options))
 console.log(JSON.stringify(out))
 """
 
@@ -222,19 +224,26 @@ def test_latex_compiles() -> None:
     fused = tg.softmax_cross_entropy(z, np.array([0, 1]))
     pieces = [z[:, 1:] ** 2, tg.reshape(z, (3, 2)) @ np.ones((2, 2))]
     indexed = tg.sum(tg.concatenate(pieces, axis=0) / -2.0)
+    formulas = []
     for loss, x in (composed(), network(), (fused, z), (indexed, z)):
         page = explain(loss, wrt=x, format="latex")
-        katex(re.findall(r"\\\[\n(.*?)\n\\\]", page, re.DOTALL))
-        katex(re.findall(r"\$(.+?)\$", re.sub(r"\\\$", "", explain(loss, wrt=x, format="markdown"))))
+        formulas += re.findall(r"\\\[\n(.*?)\n\\\]", page, re.DOTALL)
+        formulas += re.findall(r"\\\[\n(.*?)\n\\\]", graph(loss).latex(), re.DOTALL)
+        formulas += re.findall(r"\$(.+?)\$", re.sub(r"\\\$", "", explain(loss, wrt=x, format="markdown")))
+    assert len(formulas) > 60
+    katex(formulas)
 
 
 def test_hostile_names_stay_text_in_latex() -> None:
+    pages = []
     for name in HOSTILE:
         x = tg.Tensor([1.0], requires_grad=True, name=name)
         page = explain(tg.sum(x * x), wrt=x, format="latex")
-        formulas = re.findall(r"\\\[\n(.*?)\n\\\]", page, re.DOTALL)
-        assert len(formulas) == 3
-        mathml = "".join(katex(formulas))
+        pages.append(re.findall(r"\\\[\n(.*?)\n\\\]", page, re.DOTALL))
+        assert len(pages[-1]) == 3
+    written = katex([formula for page in pages for formula in page])
+    for i, name in enumerate(HOSTILE):
+        mathml = "".join(written[3 * i : 3 * i + 3])
         text = "".join(re.findall(r">([^<>]*)<", mathml))
         for entity, sign in {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'", "&amp;": "&"}.items():
             text = text.replace(entity, sign)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import time
 import weakref
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 import tinygrad_sm as tg
 from tinygrad_sm.errors import GradientError, UnsupportedError
-from tinygrad_sm.program import Program, graph
+from tinygrad_sm.program import graph
 
 
 def softmax_cross_entropy() -> tuple[tg.Tensor, dict[str, tg.Tensor]]:
@@ -220,6 +219,23 @@ def test_an_array_is_one_variable_and_each_number_its_own() -> None:
     assert "1 parameter, 2 constants" in repr(program)
 
 
+def test_contributions_add_up_to_the_gradients() -> None:
+    loss, _ = softmax_cross_entropy()
+    assert all(equation.contributions == () for equation in graph(loss))
+    program = graph(loss, gradients=True)
+    sums: dict[str, np.ndarray] = {}
+    for equation in program:
+        for x, part in zip(equation.inputs, equation.contributions, strict=True):
+            assert (part is None) == (x.kind == "constant")
+            if part is not None:
+                sums[x.name] = sums[x.name] + part if x.name in sums else part
+    assert sums.keys() == {v.name for v in program.variables.values() if v.kind not in ("constant", "output")}
+    for name, total in sums.items():
+        np.testing.assert_allclose(total, program[name].gradient, rtol=1e-14)
+    x = tg.Tensor(3.0, requires_grad=True, name="x")
+    assert [float(part) for part in graph(x / x, gradients=True)[0].contributions] == [1 / 3, -1 / 3]
+
+
 def test_attributes_are_shown_as_they_are_written() -> None:
     x = tg.Tensor(np.arange(12.0).reshape(3, 4), requires_grad=True, name="x")
     picked = x[1:, ::2][np.array([0, 1]), ..., None]
@@ -293,23 +309,16 @@ def test_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
         program.save(tmp_path / "graph.docx")
 
 
-def chain(n: int) -> Program:
+def test_a_large_graph_is_read_without_recursion() -> None:
+    """Of 10^5 nodes: if the time grew with their square, this would take hours."""
     x = t = tg.Tensor(1.0, requires_grad=True)
-    for _ in range(n):
+    for _ in range(100_000):
         t = t * 1.0
     t.backward()
+    program = graph(t, names={})
+    assert len(program) == 100_000
+    assert program["p1"].gradient == 1
     assert x.grad is not None
-    return graph(t, names={})
-
-
-def test_large_graphs_are_read_in_linear_time_without_recursion() -> None:
-    def seconds(n: int) -> float:
-        start = time.perf_counter()
-        chain(n)
-        return time.perf_counter() - start
-
-    assert len(chain(100_000)) == 100_000
-    assert min(seconds(20_000) for _ in range(3)) < 30 * min(seconds(2_000) for _ in range(3))
 
 
 def test_a_program_keeps_no_graph_alive() -> None:

@@ -68,13 +68,18 @@ class Variable:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Equation:
-    """One op: output = primitive(*inputs, **attrs), computed within a scope."""
+    """One op: output = primitive(*inputs, **attrs), computed within a scope.
+
+    contributions   for each input the part of its gradient that comes back from here, None where there is
+                    none; empty where it is not known
+    """
 
     primitive: Primitive
     inputs: tuple[Variable, ...]
     attrs: dict[str, Any]
     output: Variable
     scope: tuple[str, ...] = ()
+    contributions: tuple[Array | None, ...] = field(default=(), repr=False)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -51,16 +52,25 @@ def graph(
             raise UnsupportedError(f"a graph is read off Tensors, not off {kind}; pass the loss itself")
     tensors = computed(roots)
     leaves = [x for t in tensors for _, x in t.node.edges if x.node is None]
-    found: dict[int, Array] = {}
+    found = Found()
     if gradients:
-        found = gradients_of(roots)
+        found = backward_passes(roots)
     elif gradients is None:
         if leaves and all(leaf.grad is not None for leaf in leaves):
             with suppress(GradientError):  # data has changed since, or the seed is not known
-                found = gradients_of(roots)
+                found = backward_passes(roots)
         ends = [*leaves, *(root for root in roots if root.node is None)]
-        found |= {id(leaf): leaf.grad.data for leaf in ends if leaf.grad is not None}
+        found.totals |= {id(leaf): leaf.grad.data for leaf in ends if leaf.grad is not None}
     return read(tensors, roots, found, names)[0]
+
+
+@dataclass(slots=True)
+class Found:
+    """What backward passes found: dL/dtensor by the tensor's id, and each edge's part of it, by the id of the
+    tensor that sent it and the place of the input that got it."""
+
+    totals: dict[int, Array] = field(default_factory=dict)
+    parts: dict[tuple[int, int], Array] = field(default_factory=dict)
 
 
 def computed(roots: Iterable[Tensor]) -> list[Any]:
@@ -71,30 +81,44 @@ def computed(roots: Iterable[Tensor]) -> list[Any]:
         t = stack.pop()
         if id(t) not in found:
             found[id(t)] = t
-            stack += [x for x in t.node.inputs if isinstance(x, Tensor) and x.node is not None]  # type: ignore[union-attr]
+            assert t.node is not None
+            stack += [x for x in t.node.inputs if isinstance(x, Tensor) and x.node is not None]
     return sorted(found.values(), key=attrgetter("_number"))
 
 
-def gradients_of(roots: Iterable[Tensor]) -> dict[int, Array]:
-    """dL/dtensor of every tensor under the roots by its id, where L is the sum of the roots."""
-    totals: dict[int, Array] = {}
+def backward_passes(roots: Iterable[Tensor]) -> Found:
+    """What the passes from all roots find, added up."""
+    found = Found()
     for root in roots:
-        for key, total in backward_pass(root)[1].items():
-            totals[key] = totals[key] + total if key in totals else total
-    return totals
+        one = backward_pass(root)[2]
+        for key, total in one.totals.items():
+            found.totals[key] = found.totals[key] + total if key in found.totals else total
+        for edge, part in one.parts.items():
+            found.parts[edge] = found.parts[edge] + part if edge in found.parts else part
+    return found
 
 
-def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], dict[int, Array]]:
-    """The steps of root.backward(gradient), no .grad changed, and dL/dtensor by the tensor's id."""
+def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], list[int], Found]:
+    """The steps of root.backward(gradient), no .grad changed; to which input each goes; what they find."""
     steps: list[Step] = []
     seed = root._seed(gradient, False)
     if root.node is not None:
         walk(root, seed, steps=steps)
-    totals = {id(root): seed}
+    found = Found({id(root): seed})
+    places = []
+    sender, free = None, list[tuple[int, Any]]()  # the inputs of the sender that no step has gone to yet
     for step in steps:
+        if step.tensor is not sender:
+            sender, node = step.tensor, step.tensor.node
+            assert node is not None
+            op = node.primitive
+            free = [(i, x) for i, x in enumerate(node.inputs) if op.variadic or op.rules[i] is not None]
+        at = next(n for n, (_, x) in enumerate(free) if x is step.input)
+        places.append(free.pop(at)[0])
         x, total = step.input, np.asarray(step.accumulated)
-        totals[id(x)] = total if total.dtype == x.dtype else total.astype(x.dtype)
-    return steps, totals
+        found.totals[id(x)] = total if total.dtype == x.dtype else total.astype(x.dtype)
+        found.parts[id(step.tensor), places[-1]] = np.asarray(step.contribution)
+    return steps, places, found
 
 
 def callers_variables() -> dict[str, Any]:
@@ -110,7 +134,7 @@ def callers_variables() -> dict[str, Any]:
 
 
 def read(
-    tensors: list[Any], roots: Sequence[Tensor], found: dict[int, Array], names: Mapping[str, Any] | None
+    tensors: list[Any], roots: Sequence[Tensor], found: Found, names: Mapping[str, Any] | None
 ) -> tuple[Program, dict[Any, Variable]]:
     """The equations of tensors in forward order, with the gradients found; variables by tensors' ids."""
     things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
@@ -129,18 +153,15 @@ def read(
     unique = naming(things, kinds, called)
     variables = {}
     for key, x in things.items():
-        about = found.get(key), scopes.get(key, ()), literal_of(x)
+        about = found.totals.get(key), scopes.get(key, ()), literal_of(x)
         variables[key] = Variable(unique[key], kinds[key], array_of(x), *about)
-    equations = [
-        Equation(
-            t.node.primitive,
-            tuple(variables[key_of(t, i, x)] for i, x in enumerate(t.node.inputs)),
-            dict(t.node.attrs),
-            variables[id(t)],
-            t.node.scope,
-        )
-        for t in tensors
-    ]
+    equations = []
+    for t in tensors:
+        node = t.node
+        inputs = tuple(variables[key_of(t, i, x)] for i, x in enumerate(node.inputs))
+        parts = tuple(found.parts.get((id(t), i)) for i in range(len(inputs))) if found.parts else ()
+        equation = Equation(node.primitive, inputs, dict(node.attrs), variables[id(t)], node.scope, parts)
+        equations.append(equation)
     return Program(equations, [variables[id(root)] for root in roots]), variables
 
 

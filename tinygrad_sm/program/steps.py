@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..backprop import Step
 from ..primitive import Primitive, rule_source
 from ..tensor import Tensor
 from .equations import Array, Equation, Program, Variable, short
@@ -95,38 +94,19 @@ def read_steps(
     loss: Tensor, gradient: Any = None, names: Mapping[str, Any] | None = None
 ) -> tuple[Program, list[BackwardStep], dict[Any, Variable]]:
     """The graph behind a loss with all gradients, the steps to them, and the variables by tensors' ids."""
-    steps, found = backward_pass(loss, gradient)
+    steps, places, found = backward_pass(loss, gradient)
     program, variables = read(computed((loss,)), (loss,), found, names)
     equations = {equation.name: equation for equation in program}
     parts = Counter(id(step.input) for step in steps)
     seen: Counter[int] = Counter()
-    places = Places()
     result = []
-    for step in steps:
+    for step, place in zip(steps, places, strict=True):
         seen[id(step.input)] += 1
         arrays = (step.incoming, step.contribution, step.accumulated)
         counts = seen[id(step.input)], parts[id(step.input)]
         node = equations[variables[id(step.tensor)].name]
-        result.append(BackwardStep(program.outputs[0].name, node, places.next(step), *arrays, *counts))
+        result.append(BackwardStep(program.outputs[0].name, node, place, *arrays, *counts))
     return program, result, variables
-
-
-class Places:
-    """Finds to which input of its op each step goes; one that is used twice gets two steps, in order."""
-
-    def __init__(self) -> None:
-        self.tensor: Tensor | None = None
-        self.free: list[tuple[int, Any]] = []
-
-    def next(self, step: Step) -> int:
-        if step.tensor is not self.tensor:
-            self.tensor = step.tensor
-            node = step.tensor.node
-            rules = node.primitive.rules_for(len(node.inputs))  # type: ignore[union-attr]
-            paired = enumerate(zip(rules, node.inputs, strict=False))  # type: ignore[union-attr]
-            self.free = [(i, x) for i, (rule, x) in paired if rule is not None]
-        at = next(n for n, (_, x) in enumerate(self.free) if x is step.input)
-        return self.free.pop(at)[0]
 
 
 def written(primitive: Primitive, place: int) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..program import Equation, Program, Variable
+from ..program import Array, Equation, Program, Variable
 from .layers import Net, Placed, Point, arrange
 
 __all__ = ["Card", "Group", "lay_out", "nest"]
@@ -25,6 +25,7 @@ class Card:
     closed: tuple[str, ...] | None = None  # the scope, if this is a closed group
     equations: int = 0
     parameters: int = 0
+    parts: list[tuple[str, Array]] = field(default_factory=list)  # of its gradient: from where, and what
     parent: Group | None = None
     size: Point = (0.0, 0.0)
     corner: Point = (0.0, 0.0)
@@ -81,6 +82,10 @@ def nest(program: Program, depth: int | None) -> Nesting:
             card.variable = equation.output
         home[equation.name] = card
     leaves = add_leaves(program, root, home)
+    for equation in program:
+        for x, part in zip(equation.inputs, equation.contributions, strict=False):
+            if part is not None and home[x.name].variable is x:
+                home[x.name].parts.append((equation.name, part))
     edges, seen = [], set()
     for equation in program:
         to = home[equation.name]

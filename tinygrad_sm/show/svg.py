@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..program import Array, Program, Variable
+from ..program import Array, Program
 from .groups import Card, Group, Nesting, lay_out, nest
 from .layers import Point
 from .numbers import UNKNOWN, clip, number, plain, rows, statistics
@@ -23,6 +23,7 @@ from .text import columns
 __all__ = ["svg"]
 
 MOST_CARDS = 400  # above, scopes start closed
+MOST_PARTS = 6  # of a gradient that are listed
 BIG, SMALL = 7.3, 5.7  # a column of text, in the two sizes of type
 PAD, ROW = 8.0, 15.0
 FRAME = ((12.0, 28.0), (12.0, 12.0))
@@ -134,15 +135,21 @@ class Block:
         return width, ROW * len(self.table) + 3
 
 
-def blocks(v: Variable) -> list[Block]:
-    """Value and gradient, their entries below one another."""
+def blocks(card: Card) -> list[Block]:
+    """Value and gradient, their entries below one another; the parts of a gradient that is a small sum."""
+    v = card.variable
     if v.literal is not None:
         return []
-    arrays = [("", v.value)] + ([("grad", v.gradient)] if v.kind != "constant" else [])
+    arrays: list[tuple[str, Array | None]] = [("", v.value)]
+    if v.kind != "constant":
+        if 1 < len(card.parts) <= MOST_PARTS and (v.value.ndim == 0 or rows(v.value, 12)):
+            arrays += [(f"← {clip(plain(name), 12)}", part) for name, part in card.parts]
+        arrays.append(("grad", v.gradient))
     printed = [(label, *entries(array), thumbnail(array)) for label, array in arrays]
     texts = [text for _, table, _, _ in printed for row in table for text in row]
-    wide, indent = max(map(columns, texts)) * SMALL + 6, 28.0 * (len(arrays) - 1)
-    return [Block(*block, indent, wide) for block in printed]
+    wide = max(map(columns, texts)) * SMALL + 6
+    labels = max(columns(label) for label, _ in arrays)
+    return [Block(*block, labels and labels * SMALL + 5, wide) for block in printed]
 
 
 def entries(array: Array | None) -> tuple[list[list[str]], Array | None]:
@@ -161,7 +168,7 @@ def size_of(card: Card) -> Point:
     width = columns(top[0][0]) * BIG + (columns(top[0][1]) * SMALL + 10 if top[0][1] else 0)
     width = max([width, *(columns(text) * SMALL for text, _ in top[1:])])
     height = 18.0 + 13.0 * (len(top) - 1)
-    for block in blocks(card.variable):
+    for block in blocks(card):
         width, height = max(width, block.size[0]), height + block.size[1]
     return width + 2 * PAD, height + PAD
 
@@ -178,7 +185,7 @@ def picture(card: Card, down: bool) -> Iterator[str]:
             yield text(right, x + w - PAD, at, "dim", "end")
         at += 13
     at -= 9
-    for block in blocks(v):
+    for block in blocks(card):
         if block.label:
             yield text(block.label, x + PAD, at + 11, "dim")
         start, fills = x + PAD + block.indent, shades(block.shades)
