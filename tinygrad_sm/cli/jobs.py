@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import data, train
-from ..errors import DataError
+from ..check import check_file
+from ..errors import DataError, GradientCheckError
 from ..show.numbers import clip, plain
 from ..train import Classifier, Evaluation
 from .output import draw_graph, pictures, report, say
 
-__all__ = ["run_evaluation", "run_prediction", "run_training"]
+__all__ = ["run_check", "run_evaluation", "run_prediction", "run_training"]
 
 # chosen by cross-validation inside training parts
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -165,3 +166,13 @@ def numbers(text: str) -> NDArray[np.float64]:
     if not np.isfinite(row).all():
         raise DataError(f"{text!r} holds a number that is too large")
     return row
+
+
+def run_check(options: Any) -> int:
+    """The verdict on a function's gradients; 1 if they are wrong."""
+    try:
+        say(str(check_file(options.target, options.order, dict(options.shape), options.seed)))
+    except GradientCheckError as wrong:
+        say(str(wrong))
+        return 1
+    return 0

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..show.numbers import plain
-from .jobs import run_evaluation, run_prediction, run_training
+from .jobs import run_check, run_evaluation, run_prediction, run_training
 
 __all__ = ["parser"]
 
-EPILOG = """exit codes: 0 done; 1 the machine failed, as by a full disk; 2 a mistake in what was asked for
-or given, which one line on stderr explains; 130 ended by Ctrl-C (what was learnt until then is written)"""
+EPILOG = """exit codes: 0 done; 1 the machine failed, as by a full disk, or check found a wrong gradient;
+2 a mistake in what was asked for or given, which one line on stderr explains; 130 ended by Ctrl-C (what
+was learnt until then is written)"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,6 +67,16 @@ def parser() -> Parser:
             help="the model (default: %(default)s)",
         )  # fmt: skip
     evaluate.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the spirals (default: 0)")
+    text = "compare the gradients of a function in a Python file, which is run, with differences"
+    check = command("check", run_check, text)
+    check.add_argument("target", metavar="FILE.py:FUNCTION", help="the function, such as model.py:loss")
+    check.add_argument(
+        "--shape", type=shape, action="append", default=[], metavar="NAME=N,N",
+        help="give this parameter random numbers of this shape; NAME= is a single number (default: the "
+        "parameter's default value, or what the file's example_inputs says)",
+    )  # fmt: skip
+    check.add_argument("--order", type=whole(1), default=2, metavar="N", help="up to which (default: 2)")
+    check.add_argument("--seed", type=whole(0), default=0, metavar="N", help="of the numbers (default: 0)")
     return top
 
 
@@ -105,6 +116,14 @@ def whole(least: int) -> Callable[[str], int]:
 def sizes(text: str) -> tuple[int, ...]:
     """Reads whole numbers with commas between them."""
     return tuple(whole(1)(part) for part in text.split(","))
+
+
+def shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Reads NAME=N,N: a parameter and the lengths of its axes."""
+    name, sign, lengths = text.partition("=")
+    if not (name.isidentifier() and sign):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=N,N, such as x=3,4")
+    return name, sizes(lengths) if lengths else ()
 
 
 def number(text: str) -> float:
