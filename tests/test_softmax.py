@@ -765,3 +765,97 @@ def test_softmax_refuses_what_has_no_classes(name: str) -> None:
         f(np.zeros((2, 0)))
     with pytest.raises(DataError, match="every logit of row 1 is -inf"):
         f(np.array([[0.0, 0.0], [-INF, -INF]]))
+
+
+# ---- the functions beside it ----
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 1), (0, 1, 2)])
+def test_logsumexp(axis: Any, keepdims: bool) -> None:
+    z = logits((2, 3, 2))
+    value = tg.logsumexp(z, axis=axis, keepdims=keepdims)
+    np.testing.assert_allclose(value, special.logsumexp(z, axis=axis, keepdims=keepdims), rtol=1e-13)
+    incoming = np.random.default_rng(0).normal(size=np.shape(value))
+
+    def weighted(z: Any) -> Any:
+        return (tg.logsumexp(z, axis=axis, keepdims=keepdims) * incoming).sum()
+
+    def expected(z: Any) -> Any:
+        return (special.logsumexp(z, axis=axis, keepdims=keepdims) * incoming).sum()
+
+    np.testing.assert_allclose(gradient(weighted, z), central(expected, z), rtol=1e-7, atol=1e-9)
+    numeric = central(lambda z: gradient(weighted, z), z)
+    np.testing.assert_allclose(second(weighted, z), numeric, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, *FLOATS])
+def test_logsumexp_at_its_limits(dtype: Any) -> None:
+    rows = np.array([[1000, 1000], [-1000, -1000], [-INF, 1], [INF, 1], [-INF, -INF], [INF, INF]], dtype)
+    expected = [1000 + np.log(2), -1000 + np.log(2), 1, INF, -INF, INF]
+    value = tg.logsumexp(rows, axis=1)
+    assert value.dtype == dtype
+    np.testing.assert_allclose(value, expected, rtol=np.finfo(dtype).eps)
+    near_zero = np.array([np.log(0.75), np.log(0.25)]).astype(dtype)
+    exact = float(mpmath.log(mpmath.fsum(mpmath.exp(mpmath.mpf(float(x))) for x in near_zero)))
+    assert abs(float(tg.logsumexp(near_zero)) - exact) <= 2 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("name", [k for k, options in OPTIONS.items() if "label_smoothing" not in options])
+def test_nll_loss_of_log_softmax_is_the_cross_entropy(name: str) -> None:
+    z, t = example("indices", -1)
+    x, options = leaf(z), OPTIONS[name]
+    loss = tg.nll_loss(tg.log_softmax(x), t, **options)
+    np.testing.assert_allclose(loss.data, by_hand(z, t, **options), rtol=1e-13)
+    incoming = np.random.default_rng(3).normal(size=loss.shape)
+    loss.backward(incoming)
+    y = leaf(z)
+    tg.softmax_cross_entropy(y, t, **options).backward(incoming)
+    np.testing.assert_allclose(x.grad.data, y.grad.data, rtol=1e-12, atol=1e-15)
+
+
+def test_nll_loss_refuses_what_the_cross_entropy_refuses() -> None:
+    with refused(DataError, "row 1 is 3"):
+        tg.nll_loss(np.zeros((2, 3)), [0, 3])
+    with refused(ShapeError, "(2, 3)"):
+        tg.nll_loss(np.zeros((2, 3)), np.full((2, 3), 1 / 3))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_binary_cross_entropy_against_50_digits(dtype: Any) -> None:
+    z = np.array([-1e4, -90, -20, -1, 0, 0.5, 20, 90, 1e4] * 3, dtype)
+    t = np.repeat([0, 1, 0.25], 9).astype(dtype)
+    x = leaf(z)
+    loss = tg.sigmoid_binary_cross_entropy(x, t, reduction="none")
+    loss.sum().backward()
+    with mpmath.workdps(50):
+        for value, slope, zi, ti in zip(loss.data, x.grad.data, z, t, strict=True):
+            zi, ti = mpmath.mpf(float(zi)), mpmath.mpf(float(ti))
+            exact = ti * mpmath.log1p(mpmath.exp(-zi)) + (1 - ti) * mpmath.log1p(mpmath.exp(zi))
+            sigma = 1 / (1 + mpmath.exp(-zi))
+            exact_slope = (1 - ti) * sigma - ti / (1 + mpmath.exp(zi))
+            for got, expected in ((value, exact), (slope, exact_slope)):
+                if abs(expected) > np.finfo(dtype).tiny:
+                    assert abs((float(got) - expected) / expected) < 16 * np.finfo(dtype).eps
+    assert loss.dtype == x.grad.dtype == dtype
+
+
+def test_binary_cross_entropy_is_cross_entropy_of_two_classes() -> None:
+    z, t = logits((6,)), np.array([0, 1, 1, 0, 1, 0])
+    two = np.stack([np.zeros(6), z], axis=1)
+    for reduction in ("mean", "sum", "none"):
+        np.testing.assert_allclose(
+            tg.sigmoid_binary_cross_entropy(z, t, reduction=reduction),
+            tg.softmax_cross_entropy(two, t, reduction=reduction),
+            rtol=1e-13,
+        )
+
+    def loss(z: Any) -> Any:
+        return tg.sigmoid_binary_cross_entropy(z, t)
+
+    np.testing.assert_allclose(gradient(loss, z), (special.expit(z) - t) / 6, rtol=1e-13)
+    np.testing.assert_allclose(np.diag(second(loss, z)), special.expit(z) * special.expit(-z) / 6, rtol=1e-12)
+    with refused(DataError, "0 to 1"):
+        tg.sigmoid_binary_cross_entropy(z, t * 2)
+    with refused(ShapeError, "(6,)", "(5,)"):
+        tg.sigmoid_binary_cross_entropy(z, t[:5])
