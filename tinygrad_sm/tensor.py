@@ -22,12 +22,12 @@ class Hook:
     """The handle of a hook; remove() takes it off its tensor."""
 
     def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> None:
-        self.tensor = tensor
-        tensor._hooks = {**(tensor._hooks or {}), id(self): hook}
+        self.tensor, self.key = tensor, now()
+        tensor._hooks = {**(tensor._hooks or {}), self.key: hook}
 
     def remove(self) -> None:
         """Take the hook off; once more does nothing."""
-        (self.tensor._hooks or {}).pop(id(self), None)
+        (self.tensor._hooks or {}).pop(self.key, None)
 
 
 class Tensor(ArrayLike):
