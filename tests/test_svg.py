@@ -171,7 +171,19 @@ def test_a_large_graph_starts_closed_and_without_scopes_is_drawn_whole() -> None
     for i in range(1000):
         tensors.append(tg.tanh(tensors[rng.integers(max(0, i - 30), i + 1)] - tensors[-1]))
     program = graph(tg.sum(tg.stack(tensors[-5:])), names={})
-    assert len(rectangles(ET.fromstring(program.svg()), "card")) > 2000
+    root = ET.fromstring(program.svg())
+    assert len(rectangles(root, "card")) - len(rectangles(root, "reference")) == len(program.variables)
+    tips = [e for e in root.iter(f"{SVG}path") if e.get("class") == "tip"]
+    assert len(tips) == sum(len(equation.inputs) for equation in program)
+
+
+def test_in_a_large_graph_what_comes_from_far_away_is_named() -> None:
+    x = t = tg.Tensor(1.0, requires_grad=True, name="x")
+    for i in range(401):
+        t = tg.tanh(t) if i % 100 else t + x
+    root = ET.fromstring(graph(t, names={}).svg())
+    assert len(rectangles(root, "reference")) == 4
+    assert ["".join(e.itertext()) for e in root.iter(f"{SVG}text")].count("x") == 5
 
 
 @pytest.mark.parametrize("name", HOSTILE)

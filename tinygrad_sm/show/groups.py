@@ -15,6 +15,9 @@ from .layers import Net, Placed, Point, arrange
 
 __all__ = ["Card", "Group", "lay_out", "nest"]
 
+LARGE, FAR = 400, 60  # equations; over how many of them lines are drawn in a graph of more than so many
+Key = tuple[str, int]  # which variable; 0, or the number of the card that stands in for its own
+
 
 @dataclass(eq=False, slots=True)
 class Card:
@@ -25,6 +28,7 @@ class Card:
     closed: tuple[str, ...] | None = None  # the scope, if this is a closed group
     equations: int = 0
     parameters: int = 0
+    stands_in: bool = False  # for a card far away, beside its reader: only its name is shown
     parts: list[tuple[str, Array]] = field(default_factory=list)  # of its gradient: from where, and what
     parent: Group | None = None
     size: Point = (0.0, 0.0)
@@ -41,9 +45,9 @@ class Group:
     items: list[Card | Group] = field(default_factory=list)
     size: Point = (0.0, 0.0)
     corner: Point = (0.0, 0.0)
-    nets: dict[str, Net] = field(default_factory=dict)
-    enters: dict[str, float] = field(default_factory=dict)  # how far below the top a variable comes in
-    exits: dict[str, float] = field(default_factory=dict)
+    nets: dict[Key, Net] = field(default_factory=dict)
+    enters: dict[Key, float] = field(default_factory=dict)  # how far below the top a variable comes in
+    exits: dict[Key, float] = field(default_factory=dict)
     placed: Placed = field(default_factory=lambda: Placed([], [], (0.0, 0.0)))
     place: int = 0
 
@@ -54,7 +58,7 @@ class Nesting:
     groups: list[Group]  # the outer ones first
     cards: list[Card]
     home: dict[str, Card]  # by the variable's name
-    edges: list[tuple[Card, Card, str]]  # from, to, which variable
+    edges: list[tuple[Card, Card, Key]]  # from, to, which variable
 
 
 def nest(program: Program, depth: int | None) -> Nesting:
@@ -86,16 +90,32 @@ def nest(program: Program, depth: int | None) -> Nesting:
         for x, part in zip(equation.inputs, equation.contributions, strict=False):
             if part is not None and home[x.name].variable is x:
                 home[x.name].parts.append((equation.name, part))
-    edges, seen = [], set()
-    for equation in program:
+    edges, references = connect(program, home)
+    for group in groups:
+        group.items[:0] = [card for card in references if card.parent is group] if references else []
+    return Nesting(root, groups, [*leaves, *cards, *references], home, edges)
+
+
+def connect(program: Program, home: dict[str, Card]) -> tuple[list[tuple[Card, Card, Key]], list[Card]]:
+    """An edge for each input; one from far away, in a large graph, starts at a card that names its source."""
+    edges: list[tuple[Card, Card, Key]] = []
+    references: list[Card] = []
+    seen: set[tuple[str, int]] = set()
+    made: dict[str, int] = {}
+    for i, equation in enumerate(program):
         to = home[equation.name]
         for x in equation.inputs:
-            source = home[x.name]
+            source, key = home[x.name], (x.name, 0)
             if source is to or (to.closed and (x.name, id(to)) in seen):
                 continue
             seen.add((x.name, id(to)))
-            edges.append((source, to, x.name))
-    return Nesting(root, groups, [*leaves, *cards], home, edges)
+            if len(program) > LARGE and i - made.setdefault(x.name, i) > FAR:
+                source = Card(x, parent=to.parent, stands_in=True)
+                references.append(source)
+                key = x.name, len(references)
+            edges.append((source, to, key))
+        made[equation.name] = i
+    return edges, references
 
 
 def add_leaves(program: Program, root: Group, home: dict[str, Card]) -> list[Card]:
@@ -171,7 +191,7 @@ def weave(nesting: Nesting) -> None:
                 net.sinks.append((item.place, offset))
 
 
-def net_of(group: Card | Group, name: str, source: Card | Group | None) -> Net:
+def net_of(group: Card | Group, name: Key, source: Card | Group | None) -> Net:
     """The way of a variable through a group."""
     assert isinstance(group, Group)
     if name not in group.nets:

@@ -37,6 +37,7 @@ STYLE = """
 .g .parameter { fill: #e3f0fa; stroke: #0072b2; stroke-width: 2; }
 .g .constant { fill: #f2f2f2; stroke: #767676; stroke-dasharray: 4 3; }
 .g .output { fill: #fdeadb; stroke: #b34700; stroke-width: 3; }
+.g .reference { stroke-dasharray: 1 3; }
 .g .closed { stroke-width: 2; stroke-dasharray: 8 3 2 3; }
 .g .edge { fill: none; stroke: #6b6b6b; }
 .g .tip { fill: #6b6b6b; } .g .on { fill: #111; } .g .deep { fill: #fff; }
@@ -110,6 +111,8 @@ def heads(card: Card) -> list[tuple[str, str]]:
     v = card.variable
     if v.literal is not None:
         return [(v.literal, "")]
+    if card.stands_in:
+        return [(clip(plain(v.name), 32), "")]
     name = (clip(plain(v.name), 32), str(v.shape).replace(" ", ""))
     if card.closed is not None:
         counts = {"op": card.equations, "parameter": card.parameters}
@@ -138,7 +141,7 @@ class Block:
 def blocks(card: Card) -> list[Block]:
     """Value and gradient, their entries below one another; the parts of a gradient that is a small sum."""
     v = card.variable
-    if v.literal is not None:
+    if v.literal is not None or card.stands_in:
         return []
     arrays: list[tuple[str, Array | None]] = [("", v.value)]
     if v.kind != "constant":
@@ -176,7 +179,7 @@ def size_of(card: Card) -> Point:
 def picture(card: Card, down: bool) -> Iterator[str]:
     """A card at its place."""
     v, (x, y), (w, h) = card.variable, turned(card.corner, down), turned(card.size, down)
-    kind = "closed" if card.closed is not None else v.kind
+    kind = "reference" if card.stands_in else v.kind if card.closed is None else "closed"
     yield f'<g><rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
     at = y + 15
     for i, (left, right) in enumerate(heads(card)):
