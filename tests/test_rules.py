@@ -147,7 +147,11 @@ np.linalg.cholesky(h)  np.linalg.cholesky(h + np.zeros((2, 1, 1)))  np.linalg.ch
 np.linalg.eigvalsh(h)  np.linalg.eigvalsh(h, "U")  np.linalg.eigh(h)
 np.linalg.eigh(n @ n.transpose(0, 2, 1), UPLO="U")  np.linalg.svd(m)  np.linalg.svd(x, full_matrices=False)
 np.linalg.svd(u, full_matrices=False)  np.linalg.svd(t, full_matrices=False)
-np.linalg.svd(x, compute_uv=False)  np.linalg.svdvals(u)  np.linalg.matrix_power(m, 0)
+np.linalg.svd(x, compute_uv=False)  np.linalg.svdvals(u)
+np.nansum(x, axis=0)  np.nanmean(x)  np.nanmean(x, axis=1, keepdims=True)  np.rollaxis(t, 2)
+np.rollaxis(t, 0, 3)  np.rollaxis(t, -2, -1)  np.rollaxis(t, 1, 2)  np.conjugate(x)  np.real(x)
+np.linalg.outer(v, w)  np.linalg.vecdot(x, v)
+np.linalg.matrix_power(m, 0)
 np.linalg.matrix_power(m, 3)  np.linalg.matrix_power(n, -2)  np.linalg.matrix_power(m, 1)
 np.linalg.multi_dot([x, m, u.T])  np.linalg.norm(x)  np.linalg.norm(t)  np.linalg.norm(x, axis=1)
 np.linalg.norm(t, axis=(0, 2), keepdims=True)  np.linalg.norm(x, "fro")  np.linalg.norm(v, 2)
@@ -396,6 +400,8 @@ KINKS = [
     ("np.where(x > 0, np.sqrt(np.where(x > 0, x, 1.0)), 0.0)", [0.0, 4.0], [0.0, 0.25]),
     ("np.nan_to_num(x)", [np.nan, np.inf, 1.0], [0.0, 0.0, 1.0]),
     ("x[[0, 0, 1]]", [1.0, 1.0], [2.0, 1.0]),
+    ("np.nansum(x)", [np.nan, 2.0], [0.0, 1.0]),
+    ("np.nanmean(x)", [np.nan, 2.0, 3.0], [0.0, 0.5, 0.5]),
     ("np.heaviside([0.0, 1.0], x)", [3.0, 3.0], [1.0, 0.0]),
     ("np.repeat(x, [2, 0])", [1.0, 1.0], [2.0, 0.0]),
 ]

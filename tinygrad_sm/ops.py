@@ -56,7 +56,7 @@ def rule(name: str) -> Any:
 
 def _in_place(name: str, instead: str) -> Any:
     def method(*_: Any, **__: Any) -> Any:
-        raise UnsupportedError(f"t.{name}() would change a tensor in place; use {instead}: it gives a new one")
+        raise UnsupportedError(f"t.{name}() would change a tensor in place; use {instead}, which makes one")
 
     method.__name__, method.__doc__ = name, f"Not for tensors, which never change in place: use {instead}."
     return method

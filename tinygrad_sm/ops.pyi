@@ -108,6 +108,10 @@ class Methods:
         """|x| \\, x^{-T}"""
     def compress(self, condition: Any, axis: Axis = ...) -> Any:
         """The entries where the condition holds, along an axis."""
+    def conj(self) -> Tensor:
+        """x"""
+    def conjugate(self) -> Tensor:
+        """x"""
     def copy(self) -> Tensor:
         """x"""
     def cos(self) -> Tensor:
@@ -242,6 +246,10 @@ class Methods:
         """The axes of x in another order: `source` at `destination`, the rest as they stand."""
     def nan_to_num(self, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Tensor:
         """x \\text{ if finite}"""
+    def nanmean(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
+        """The mean of what is not NaN."""
+    def nansum(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
+        """The sum of what is not NaN."""
     def negative(self) -> Tensor:
         """-x"""
     def nonzero(self) -> Any:
@@ -276,6 +284,8 @@ class Methods:
         """\\frac{\\pi}{180} x"""
     def ravel(self, order: str = ...) -> Tensor:
         """All entries in one row."""
+    def real(self) -> Tensor:
+        """x"""
     def reciprocal(self) -> Tensor:
         """\\frac{1}{x}"""
     def relu(self) -> Tensor:
@@ -290,6 +300,8 @@ class Methods:
         """\\mathrm{round}(x)"""
     def roll(self, shift: int = ..., axis: Axis = ...) -> Tensor:
         """\\mathrm{roll}(x)"""
+    def rollaxis(self, axis: Axis, start: int = ...) -> Tensor:
+        """One axis moved to stand before another."""
     def rot90(self, k: int = ..., axes: Any = ...) -> Tensor:
         """\\mathrm{rot90}(x)"""
     def round(self, decimals: int = ...) -> Tensor:
@@ -657,6 +669,16 @@ def concat(arrays: Sequence[Any], axis: Axis = ...) -> Any:
     """Arrays one after another along an axis that they have (flattened first if axis is None)."""
 def concatenate(arrays: Sequence[Any], axis: Axis = ...) -> Any:
     """Arrays one after another along an axis that they have (flattened first if axis is None)."""
+@overload
+def conj(x: Tensor) -> Tensor: ...
+@overload
+def conj(x: Plain) -> NDArray[Any]:
+    """x"""
+@overload
+def conjugate(x: Tensor) -> Tensor: ...
+@overload
+def conjugate(x: Plain) -> NDArray[Any]:
+    """x"""
 @overload
 def copy(x: Tensor) -> Tensor: ...
 @overload
@@ -1227,6 +1249,16 @@ def nan_to_num(x: Tensor, nan: float = ..., posinf: Any = ..., neginf: Any = ...
 def nan_to_num(x: Plain, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Any:
     """x \\text{ if finite}"""
 @overload
+def nanmean(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+@overload
+def nanmean(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
+    """The mean of what is not NaN."""
+@overload
+def nansum(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+@overload
+def nansum(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
+    """The sum of what is not NaN."""
+@overload
 def ndim(a: Tensor) -> Any: ...
 @overload
 def ndim(a: Plain) -> Any:
@@ -1345,6 +1377,11 @@ def ravel(x: Tensor, order: str = ...) -> Tensor: ...
 def ravel(x: Plain, order: str = ...) -> Any:
     """All entries in one row."""
 @overload
+def real(x: Tensor) -> Tensor: ...
+@overload
+def real(x: Plain) -> NDArray[Any]:
+    """x"""
+@overload
 def reciprocal(x: Tensor) -> Tensor: ...
 @overload
 def reciprocal(x: Plain) -> NDArray[Any]:
@@ -1395,6 +1432,11 @@ def roll(x: Tensor, shift: int = ..., axis: Axis = ...) -> Tensor: ...
 @overload
 def roll(x: Plain, shift: int = ..., axis: Axis = ...) -> Any:
     """\\mathrm{roll}(x)"""
+@overload
+def rollaxis(x: Tensor, axis: Axis, start: int = ...) -> Tensor: ...
+@overload
+def rollaxis(x: Plain, axis: Axis, start: int = ...) -> Any:
+    """One axis moved to stand before another."""
 @overload
 def rot90(x: Tensor, k: int = ..., axes: Any = ...) -> Tensor: ...
 @overload
@@ -1658,4 +1700,4 @@ def zeros_like(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def zeros_like(x: Plain, *args: Any, **kwargs: Any) -> Any:
     """0"""
 
-__all__ = ['Methods', 'linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'cholesky', 'choose', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'copy', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'full_like', 'gcd', 'getitem', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'trace', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']
+__all__ = ['Methods', 'linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'cholesky', 'choose', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'full_like', 'gcd', 'getitem', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmean', 'nansum', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'trace', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']

@@ -241,6 +241,8 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
 
         @wraps(function)
         def composed(*args: Any, **kwargs: Any) -> Any:
+            if args and isinstance(args[0], list) and code.co_varnames[0] == "x":
+                args = (np.asarray(args[0]), *args[1:])
             if len(args) > most or not (anything or kwargs.keys() <= names):
                 own = inspect.signature(function)
                 kwargs = bind(function.__name__, functions[0] if functions else function, own, args, kwargs)

@@ -67,7 +67,7 @@ elementwise(np.fmod,          r"a - b \, \mathrm{trunc}(a/b)", lambda g, y, a, b
                                                            lambda g, y, a, b: -g * np.trunc(a / b))
 for name, raised in {"power": lambda a, b: a**b, "float_power": np.float_power}.items():     # ** knows squares
     elementwise(raised,       r"a^{b}",                    lambda g, y, a, b: g * b * a ** (b - 1 + (b == 0)),
-                                                           lambda g, y, a, b: 
+                                                           lambda g, y, a, b:
         g * y * np.log(a + (a == 0)).astype(g.dtype),
                 name=name, numpy=(getattr(np, name),))
 elementwise(np.negative,      r"-x",                       lambda g, y, x: -g)

@@ -5,7 +5,6 @@ have a derivative where no two of the singular values or eigenvalues are equal.
 """
 
 from functools import reduce
-from functools import reduce
 from math import inf, prod
 from string import ascii_letters
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, UnsupportedError
-from ..primitive import Array, Axis, Primitive, composed, composition, primitive
+from ..primitive import DISPATCH, Array, Axis, Primitive, composed, composition, primitive
 from .reductions import length
 from .selections import scatter_add
 from .shapes import axes_of
@@ -166,16 +165,20 @@ composed(np.vdot, "The sum of products of all entries.", lambda a, b: np.reshape
 composed(np.vecdot, "The sum of products over the last axis.", lambda a, b: np.sum(np.multiply(a, b), -1))
 composed(np.linalg.multi_dot, "The product of several matrices.", lambda arrays: reduce(np.matmul, arrays))
 composed(np.linalg.slogdet, "The sign of det x, and the logarithm of |det x|.", lambda x:
-    results["slogdet"](np.sign(np.linalg.det(x)), logabsdet(x)))
+    named(np.linalg.slogdet, np.sign(np.linalg.det(x)), logabsdet(x)))
 composed(np.linalg.eigvalsh, "The eigenvalues of a symmetric matrix.", lambda x, UPLO="L": eigenvalues(x, UPLO=UPLO))
 composed(np.linalg.eigh, "The eigenvalues and eigenvectors of a symmetric matrix.", lambda x, UPLO="L":
-    results["eigh"](eigenvalues(x, UPLO=UPLO), eigenvectors(x, UPLO=UPLO)))
+    named(np.linalg.eigh, eigenvalues(x, UPLO=UPLO), eigenvectors(x, UPLO=UPLO)))
 composed(np.linalg.cholesky, "The lower triangle y of y y^T = x, or the upper of y^T y.", lambda x, *, upper=False:
     T(lower(T(x))) if upper else lower(x))
 composed(np.linalg.solve, "x of a x = b.", lambda a, b:
     np.squeeze(solution(a, np.expand_dims(b, -1)), -1) if np.ndim(b) == 1 else solution(a, b))
 # fmt: on
-results: dict[str, Any] = {f.__name__: type(f(np.eye(1))) for f in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd)}
+
+
+def named(function: Any, *parts: Array) -> Any:
+    """Several results as NumPy gives them: as a named tuple."""
+    return type(function(np.eye(1)))(*parts)
 
 
 @composition(np.dot)
@@ -248,7 +251,7 @@ def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
         return singular_values(x)
     if full_matrices and x.shape[-1] != x.shape[-2]:
         raise UnsupportedError(f"svd: of shape {x.shape}, which is not square, call it with full_matrices=False")
-    return results["svd"](left_vectors(x), singular_values(x), right_vectors(x))
+    return named(np.linalg.svd, left_vectors(x), singular_values(x), right_vectors(x))
 
 
 @composition(np.linalg.matrix_power)
@@ -290,3 +293,7 @@ def vector_norm(size: Array, ord: Any, axis: int, keepdims: bool) -> Array:
         return np.sum((size > 0).astype(size.dtype), axis, keepdims=keepdims)
     total = np.sum(size**ord, axis, keepdims=keepdims)
     return np.where(total == 0, 0, (total + (total == 0)) ** (1 / ord))
+
+
+for name in ("cross", "matmul", "matrix_transpose", "outer", "tensordot", "vecdot"):  # the same under np.linalg
+    DISPATCH[getattr(np.linalg, name)] = DISPATCH[getattr(np, name)]

@@ -96,6 +96,10 @@ primitive(np.cumprod,   r"y_i = \prod_{j \le i} x_j", lambda g, y, x, axis=None:
 
 composed(np.ptp, "The largest entry less the smallest.",
     lambda x, axis=None, *, keepdims=False: np.max(x, axis, keepdims=keepdims) - np.min(x, axis, keepdims=keepdims))
+composed(np.nansum, "The sum of what is not NaN.", lambda x, axis=None, *, keepdims=False:
+    np.sum(np.where(np.isnan(x), 0, x), axis, keepdims=keepdims))
+composed(np.nanmean, "The mean of what is not NaN.", lambda x, axis=None, *, keepdims=False:
+    np.nansum(x, axis, keepdims=keepdims) / np.nansum(np.where(np.isnan(x), x, 1), axis, keepdims=keepdims))
 composed(np.median, "The entry in the middle of the sorted ones, or the mean of the two there.",
     lambda x, axis=None, *, keepdims=False: np.quantile(x, 0.5, axis, keepdims=keepdims))
 composed(np.percentile, "What q percent of the entries are below; linear between two.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..errors import ShapeError, UnsupportedError
-from ..primitive import Array, Axis, composed, composition, primitive
+from ..primitive import Array, composed, composition, primitive
 
 
 def inverse(axes: Any) -> Any:
@@ -43,7 +43,7 @@ def inner_part(x: Array, pad_width: Any) -> Any:
 # fmt: off
 # function                 formula                       rule
 primitive(np.copy,         r"x",                         lambda g, y, x: g,
-    numpy=(np.positive,),  shapes="any",                 example="tg.copy(2.0)")
+    numpy=(np.positive, np.conjugate, np.real),  shapes="any",                 example="tg.copy(2.0)")
 stop_gradient = primitive(lambda x: x, r"x", None,       name="stop_gradient", shapes="any")
 primitive(lambda x, dtype: x.astype(dtype), r"x",        lambda g, y, x, dtype=None: g.astype(x.dtype),
     name="astype", numpy=(getattr(np, "astype", None),), shapes="any", example="tg.astype(np.array(1), dtype=float)")
@@ -87,6 +87,8 @@ composed(np.ravel, "All entries in one row.", lambda x, order="C": np.reshape(x,
 composed(np.fliplr, "Each row backwards.", lambda x: np.flip(x, 1))
 composed(np.flipud, "The rows in the opposite order.", lambda x: np.flip(x, 0))
 composed(np.matrix_transpose, "The last two axes exchanged.", lambda x: np.swapaxes(x, -1, -2))
+composed(np.rollaxis, "One axis moved to stand before another.", lambda x, axis, start=0:
+    np.moveaxis(x, axis, (start % x.ndim if start < 0 else start) - (axis % x.ndim < start % (x.ndim + 1))))
 composed(np.append, "Values after those of x, all flat if axis is None.", lambda x, values, axis=None:
     np.concatenate((x, values), axis))
 composed(np.vstack, "Arrays one below another.", lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
