@@ -621,7 +621,8 @@ def test_batch_normalisation_has_a_memory():
     np.testing.assert_allclose(layer.running_var, 0.75 + 0.25 * x.var(0, ddof=1))
     assert layer.num_batches_tracked == 1
     layer.eval()
-    expected = (x - layer.running_mean) / np.sqrt(layer.running_var + 1e-5)
+    layer.weight.data, layer.bias.data = [2.0, 3.0], [0.5, -1.0]
+    expected = (x - layer.running_mean) / np.sqrt(layer.running_var + 1e-5) * [2, 3] + [0.5, -1]
     np.testing.assert_allclose(layer(x).numpy(), expected)
     assert layer.num_batches_tracked == 1
     assert layer(x[:1]).shape == (1, 2)  # one sample is enough
@@ -770,6 +771,22 @@ def test_layers_start_from_the_generator_that_they_are_given():
         assert p.requires_grad
     half = nn.Conv2d(2, 3, 2, dtype=np.float64, rng=1)
     assert half.weight.dtype == half.bias.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("fill", "spread"),
+    [
+        (nn.init.xavier_uniform_, (2 / (6 * 12 + 30 * 12)) ** 0.5),
+        (nn.init.xavier_normal_, (2 / (6 * 12 + 30 * 12)) ** 0.5),
+        (nn.init.kaiming_uniform_, (2 / (30 * 12)) ** 0.5),
+        (nn.init.kaiming_normal_, (2 / (30 * 12)) ** 0.5),
+        (nn.init.normal_, 1.0),
+        (nn.init.uniform_, 12**-0.5),
+    ],
+)
+def test_initial_spreads(fill, spread):
+    values = fill(tg.Tensor(np.empty((6, 30, 3, 4))), rng=0).data
+    assert values.std() == pytest.approx(spread, rel=0.05)
 
 
 def test_initialisation_replaces_the_data_and_says_so_to_graphs():

@@ -4,13 +4,14 @@ The letters of the rows: x images (N, C, H, W), k kernels (O, C, h, w); y output
 windows lie, as (size, stride, padding, dilation), a pair each: a window of `size` (h, w) moves over x by
 `stride`, its entries `dilation` apart, after `padding` rows and columns of `fill` were put on every side.
 
-`windows` lays all of them side by side, entry by entry: (h, w, N, C, H', W'), and copies nothing that need
-not be padded. `fold` adds each entry back to where it came from. Each is the other's transpose, and so the
-other's rule; a convolution is a product of matrices between the two.
+`windows` lays what they see side by side: (h, w, N, C, H', W'). `fold` adds each entry back to
+where it came from. Each is the other's transpose, and so the other's rule; a convolution is one product of
+matrices, of the kernels and the windows as columns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod, sqrt
 from typing import Any
 
@@ -34,27 +35,31 @@ At = tuple[Pair, Pair, Pair, Pair]
 
 def windows(x: Any, at: At, fill: float = 0.0) -> Any:
     """What each entry of the window sees: (h, w, N, C, H', W')."""
-    size, stride, padding, dilation = at
-    if any(padding):
-        whole, inner = padded(x.shape, padding)
+    (n, c, *_), (whole, inner) = x.shape, padded(x.shape, at[2])
+    y = np.empty((c, *at[0], n, *places(x, at)), x.dtype)  # in this order a convolution takes it as it is
+    if whole != x.shape:
         inside, x = x, np.full(whole, fill, x.dtype)
         x[inner] = inside
-    spans = tuple(d * (s - 1) + 1 for s, d in zip(size, dilation, strict=True))
-    every = np.lib.stride_tricks.sliding_window_view(x, spans, (2, 3))
-    chosen = every[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
-    return chosen.transpose(4, 5, 0, 1, 2, 3)
+    for (i, j), entries in sights(at, y.shape[4:]):
+        y[:, i, j] = x[entries].swapaxes(0, 1)
+    return y.transpose(1, 2, 3, 0, 4, 5)
 
 
 def folded(x: Any, at: At, shape: tuple[int, ...]) -> Any:
     """Images of that shape, with every window's entries added where they were seen."""
-    size, stride, padding, dilation = at
-    whole, inner = padded(shape, padding)
+    whole, inner = padded(shape, at[2])
     y = np.zeros(whole, x.dtype)
-    for i, j in np.ndindex(size):
-        rows = slice(i * dilation[0], i * dilation[0] + stride[0] * x.shape[4], stride[0])
-        columns = slice(j * dilation[1], j * dilation[1] + stride[1] * x.shape[5], stride[1])
-        y[:, :, rows, columns][:, :, : x.shape[4], : x.shape[5]] += x[i, j]
+    for ij, entries in sights(at, x.shape[4:]):
+        y[entries] += x[ij]
     return y[inner]
+
+
+def sights(at: At, places: tuple[int, ...]) -> Iterator[tuple[Any, Any]]:
+    """For each entry of the window what it sees of padded images, over all places."""
+    size, stride, _, dilation = at
+    for ij in np.ndindex(size):
+        ends = zip(ij, dilation, stride, places, strict=True)
+        yield ij, (..., *(slice(k * d, k * d + step * (n - 1) + 1, step) for k, d, step, n in ends))
 
 
 def padded(shape: tuple[int, ...], padding: Pair) -> tuple[tuple[int, ...], Any]:

@@ -24,9 +24,7 @@ Rng = np.random.Generator | int | None
 
 def _filled(tensor: Tensor, values: Any) -> Tensor:
     if tensor.dtype.kind != "f":
-        raise DtypeError(
-            f"{tensor.label} holds {tensor.dtype}: only floats can be initialised for training"
-        )
+        raise DtypeError(f"{tensor.label} holds {tensor.dtype}: only floats can be initialised for training")
     tensor.data = np.asarray(values, tensor.dtype)
     return tensor
 

@@ -280,7 +280,7 @@ class OneCycleLR(LRScheduler):
 
     def between(self, t: int, values: Sequence[float]) -> float:
         """Where time t lies on the way through these values, the k-th of which is reached at the k-th end."""
-        k = next((k for k, end in enumerate(self.ends) if t <= end), len(self.ends) - 1)
+        k = next(k for k, end in enumerate(self.ends) if t <= end)
         start = self.ends[k - 1] if k else 0.0
         part = (t - start) / (self.ends[k] - start) if self.ends[k] > start else 1.0
         if self.anneal_strategy == "cos":
