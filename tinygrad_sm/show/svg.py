@@ -231,7 +231,7 @@ def shade(t: float) -> tuple[str, bool]:
         return "#c9c9c9", False
     t = max(-1.0, min(1.0, t))
     end = (230, 97, 1) if t > 0 else (94, 60, 153)
-    return "#" + "".join(f"{round(255 + (c - 255) * abs(t)):02x}" for c in end), t < -0.5
+    return "#" + "".join(f"{round(255 + (c - 255) * abs(t)):02x}" for c in end), t < -0.75
 
 
 def thumbnail(array: Array | None) -> Array | None:
