@@ -14,6 +14,7 @@ __all__ = ["Verdict", "judge"]
 
 SHRINK = 4
 STEPS = 22
+CLEAR = 1000  # times as large as its noise: rounding cannot have made such a quotient
 
 
 class Verdict(NamedTuple):
@@ -60,7 +61,8 @@ def judge(
             best, least = estimate, error + q.noise
     if _kink(found, got):
         return Verdict("kink", best, 0)
-    if isfinite(got) and abs(got - best) <= tolerance * max(abs(got), abs(best)) + floor + least:
+    margin = tolerance * max(abs(got), abs(best)) + floor + least
+    if isfinite(got) and isfinite(best) and abs(got - best) <= margin:
         return Verdict("right", best, _relative(got, best, floor + least))
     return Verdict("wrong", best if isfinite(best) else _one_sided(found), inf)
 
@@ -80,7 +82,7 @@ def _quotients(L: Callable[[float], float], h: float, noise: float) -> Iterator[
 
 def _one_sided(found: list[Quotient]) -> float:
     """The best quotient at the edge of a domain, where only one side has values."""
-    clear = [q for q in found if _size(q) > 100 * q.noise] or found
+    clear = [q for q in found if _size(q) > CLEAR * q.noise] or found
     return clear[-1].right if isfinite(clear[-1].right) else clear[-1].left
 
 
@@ -92,7 +94,7 @@ def _kink(found: list[Quotient], got: float) -> bool:
     """
     if isnan(got):
         return False
-    clear = [q for q in found if _size(q) > 100 * q.noise]  # what rounding cannot have made
+    clear = [q for q in found if _size(q) > CLEAR * q.noise]
     if len(clear) < 4:
         return False
     early, late = clear[-3], clear[-1]
