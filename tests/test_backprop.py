@@ -645,6 +645,19 @@ def test_lists_are_arrays_in_every_derivative(f: Callable[[Any], Any]) -> None:
 # ---- watching and changing gradients ----
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_hooks_see_the_whole_gradient_and_may_replace_it(create_graph: bool) -> None:
+    x = leaf([1.0, 2.0])
+    y = x * 3
+    seen: list[Any] = []
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    y.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    (y * y + y).sum().backward(create_graph=create_graph)  # dL/dy = 2y + 1
+    assert seen == [[7, 13]]  # once, after both edges
+    assert x.grad.tolist() == [7 * 30 + 1, 13 * 30 + 1]
+
+
 def test_a_hook_can_be_removed() -> None:
     x = leaf(2.0)
     handle = x.register_hook(lambda g: g * 100)
