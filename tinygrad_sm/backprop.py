@@ -94,15 +94,17 @@ class Node:
     values             their arrays at that moment (for a fused op after what it saved): what its rules read
     edges              for each input that requires grad: its rule and the Tensor
     scope              the names of the scopes around it
+    seed               dL/dtensor that backward() started from here, None before
     """
 
-    __slots__ = ("__weakref__", "attrs", "edges", "inputs", "primitive", "scope", "values")
+    __slots__ = ("__weakref__", "attrs", "edges", "inputs", "primitive", "scope", "seed", "values")
     primitive: Primitive
     attrs: dict[str, Any]
     inputs: Sequence[Any]
     values: Sequence[Any]
     edges: Sequence[tuple[Rule, Tensor]]
     scope: tuple[str, ...]
+    seed: Any
 
     def __repr__(self) -> str:
         return f"<Node {self.primitive.name}>"

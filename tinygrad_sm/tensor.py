@@ -200,6 +200,8 @@ class Tensor(ArrayLike):
         found = [(x, x._with(total)) for x, total in totals.items()]
         for x, grad in found:
             x._grad = grad
+        if self.node is not None:
+            self.node.seed = seed
 
     def retain_grad(self) -> None:
         """Let backward() put dL/dtensor into .grad also if this tensor was computed."""
@@ -338,7 +340,7 @@ def _result(
     if edges and (current := mode.get()).recording:
         node: Node = _new(Node)
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
-        node.attrs, node.scope = attrs, current.scope
+        node.attrs, node.scope, node.seed = attrs, current.scope, None
         t.node, t._requires_grad = node, True
         if current.watcher is not None:
             current.watcher.made(t)
