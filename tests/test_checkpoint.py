@@ -364,6 +364,20 @@ def test_a_file_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path) -
     assert peak < 2**21
 
 
+def test_compressed_members_are_refused_also_where_they_are_small(tmp_path: Path) -> None:
+    path = rebuilt(small_file(tmp_path), lambda manifest, members: None, compression=zipfile.ZIP_DEFLATED)
+    assert "compressed" in failure(path)
+
+
+def test_members_that_claim_more_than_the_file_has_are_refused(tmp_path: Path) -> None:
+    path = small_file(tmp_path)
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02")
+    content[entry + 24 : entry + 28] = (2**30).to_bytes(4, "little")  # the size in the central directory
+    path.write_bytes(content)
+    assert "claim to be larger" in failure(path)
+
+
 def test_deep_json_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "deep.npz"
     with zipfile.ZipFile(path, "w") as archive:

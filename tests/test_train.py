@@ -118,6 +118,18 @@ def test_a_float32_model_stays_float32() -> None:
     assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
 
 
+def test_fit_puts_the_model_into_training_mode() -> None:
+    trained = []
+    for mode in (True, False):
+        manual_seed(0)
+        model = network(dropout=True).train(mode)
+        optimizer = optim.SGD(model.parameters(), lr=0.5)
+        train.fit(model, X, T, optimizer=optimizer, epochs=3, rng=0, progress=False)
+        trained.append(weights(model))
+        assert model.training
+    assert trained[0] == trained[1]
+
+
 def test_other_losses_and_targets() -> None:
     model = nn.Sequential(nn.Linear(2, 1, rng=0))
 
@@ -494,6 +506,24 @@ def test_every_layer_that_a_file_can_name_comes_back(tmp_path: Path) -> None:
     loaded = train.Classifier.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))
     assert loaded.network[1].weight.dtype == np.float64
+    layers = [nn.Conv2d(1, 3, 2, padding=1, rng=0), nn.MaxPool2d(2), nn.AvgPool2d((1, 2)), nn.Flatten()]
+    model = train.Classifier(nn.Sequential(*layers, nn.Linear(6, 2)), "ab")
+    pictures = np.random.default_rng(0).normal(size=(10, 1, 4, 4))
+    model.fit(pictures, T[:10], epochs=1, progress=False).save(tmp_path / "model.npz")
+    loaded = train.Classifier.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))
+    assert repr(loaded) == repr(model)
+    state = checkpoint.load(tmp_path / "model.npz")
+    for change in (
+        {"padding": [10**5, 10**5]},
+        {"kernel_size": [3, 2]},
+        {"out_channels": 4},
+        {"stride": "ab"},
+    ):
+        layer = {**state["layers"][0], **change}
+        checkpoint.save(tmp_path / "bad.npz", {**state, "layers": [layer, *state["layers"][1:]]})
+        with pytest.raises(CheckpointError, match="layer 0"):
+            train.Classifier.load(tmp_path / "bad.npz")
 
 
 class Mine(nn.Module):
