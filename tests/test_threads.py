@@ -1,0 +1,170 @@
+"""Threads that build and differentiate graphs at the same time get what they would get alone."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_sm as tg
+from tinygrad_sm.backprop import mode
+from tinygrad_sm.errors import GradientError
+
+ROUNDS = 1000
+
+pytestmark = pytest.mark.thread_unsafe  # they start threads of their own, and set how often Python switches
+
+
+@pytest.fixture(autouse=True)
+def switching_all_the_time() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def together(*works: Callable[[], None]) -> None:
+    """Run each in a thread, all from the same moment; what one raises is raised."""
+    start, failed = threading.Barrier(len(works)), []
+
+    def run(work: Callable[[], None]) -> None:
+        start.wait(30)
+        try:
+            work()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    if failed:
+        raise failed[0]
+
+
+def step(seed: int, leaf: tg.Tensor | None = None) -> list[Any]:
+    """Loss and gradients of a small model, and a second derivative, all a function of the seed."""
+    rng = np.random.default_rng(seed)
+    x, labels = rng.normal(size=(4, 3)), rng.integers(0, 2, 4)
+    w = tg.Tensor(rng.normal(size=(3, 2)), requires_grad=True)
+    with tg.scope(f"seed {seed}"):
+        z = np.tanh(x @ w if leaf is None else x @ w + leaf)
+        loss = tg.softmax_cross_entropy(z, labels)
+    assert z.node is not None
+    assert z.node.scope == (f"seed {seed}",)
+    loss.backward(inputs=[w])
+    second = tg.hvp(lambda v: (np.sin(v) * v).sum(), (x,), (x,))
+    return [loss.item(), w.grad.numpy(), second]
+
+
+def same(found: list[Any], expected: list[Any]) -> None:
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_two_threads_with_graphs_of_their_own() -> None:
+    expected = [step(0), step(1)]
+
+    def work(seed: int) -> None:
+        for _ in range(ROUNDS):
+            same(step(seed), expected[seed])
+
+    together(lambda: work(0), lambda: work(1))
+
+
+def test_a_leaf_that_graphs_of_several_threads_share() -> None:
+    shared = tg.Tensor([0.5, -0.5], requires_grad=True)
+    expected = [step(seed, shared) for seed in range(4)]
+
+    def work(seed: int) -> None:
+        for _ in range(ROUNDS // 5):
+            same(step(seed, shared), expected[seed])
+
+    together(*(lambda seed=seed: work(seed) for seed in range(4)))
+    assert shared.grad is None
+
+
+def test_transforms_in_threads_do_not_nest_into_each_other() -> None:
+    """A plain gradient is an array although another thread is inside of a transform all the time."""
+    done = threading.Event()
+
+    def nested() -> None:
+        def f(x: Any) -> Any:
+            while not done.wait(1e-4):
+                pass
+            return x * x
+
+        assert tg.grad(f)(3.0) == 6
+
+    def plain() -> None:
+        try:
+            for _ in range(ROUNDS // 5):
+                assert isinstance(tg.grad(lambda x: (x**3).sum())(np.ones(2)), np.ndarray)
+                assert not tg.grad(lambda x: x**2)(tg.Tensor(2.0)).requires_grad
+        finally:
+            done.set()
+
+    together(nested, plain)
+
+
+@contextmanager
+def held(context: Any) -> Iterator[None]:
+    """Another thread is inside of a context for as long as this one is inside of `held`."""
+    inside, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with context:
+            inside.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert inside.wait(30)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(30)
+
+
+@pytest.mark.parametrize("context", [tg.no_grad, lambda: tg.scope("other"), tg.detect_anomaly])
+def test_what_holds_in_one_thread_does_not_reach_another(context: Callable[[], Any]) -> None:
+    x = tg.Tensor([0.0, 1.0], requires_grad=True)
+    with held(context()), np.errstate(all="ignore"):
+        y = np.log(x)  # -inf, which only detect_anomaly minds
+        assert y.requires_grad
+        assert y.node.scope == ()
+        assert mode.get().watcher is None
+        y.sum().backward()
+        assert x.grad.tolist() == [np.inf, 1]
+    with held(np.errstate()), context():  # and the other way round
+        found: list[Any] = []
+        together(lambda: found.append(mode.get()))
+    assert (found[0].recording, found[0].scope, found[0].watcher) == (True, (), None)
+
+
+def test_anomalies_are_found_in_the_thread_that_watches() -> None:
+    found: list[str] = []
+
+    def watching() -> None:
+        x = tg.Tensor([0.0], requires_grad=True)
+        for _ in range(50):
+            with pytest.raises(GradientError, match="log made -inf"), tg.detect_anomaly():
+                np.log(x)
+        found.append("watching")
+
+    def working() -> None:
+        x = tg.Tensor([0.0], requires_grad=True)
+        with np.errstate(all="ignore"):
+            for _ in range(200):
+                assert np.log(x).item() == -np.inf
+        found.append("working")
+
+    together(watching, working)
+    assert sorted(found) == ["watching", "working"]
