@@ -128,4 +128,8 @@ def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
     """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
     if reduction == "none":
         return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
-    return filled(1, loss.dtype, loss.size).dot(loss) / n if isinstance(loss, np.ndarray) else loss.sum() / n
+    if not isinstance(loss, np.ndarray):
+        return loss.sum() / n
+    if loss.size > 1000 or loss.itemsize < 4:
+        return loss.dtype.type(loss.sum(dtype=np.float64) / n)
+    return filled(1, loss.dtype, loss.size).dot(loss) / n  # the quickest sum of a few

@@ -235,7 +235,9 @@ class Tensor(ArrayLike):
             total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
         if isinstance(total, Tensor):
             return total
-        return _constant(total if type(total) is np.ndarray else np.asarray(total))
+        if self.node is not None or type(total) is not np.ndarray:
+            total = np.array(total)  # what a computed tensor got, others may have got too
+        return _constant(total)
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
