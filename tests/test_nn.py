@@ -253,6 +253,7 @@ def test_a_module_without_forward_says_so():
 def test_sequences():
     net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.ReLU(), nn.Linear(4, 2, rng=1))
     assert len(net) == 3
+    assert net[-3] is net[0]
     assert isinstance(net[-1], nn.Linear)
     x = normal(5, 3)
     part = net[:2]

@@ -3,6 +3,8 @@
 The letters: p the parameter, g its gradient, d memory to work in, m and v the running means of g and g².
 """
 
+# ruff: noqa: ARG002 (every optimiser's update takes the same)
+
 from __future__ import annotations
 
 from typing import Any
@@ -93,7 +95,7 @@ class AdamW(Adam):
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    def decayed(self, p: Array, g: Array, group: Group) -> Array:  # noqa: ARG002
+    def decayed(self, p: Array, g: Array, group: Group) -> Array:
         return -g if group["maximize"] else g
 
     def numbers(self, state: State, group: Group) -> tuple[float, ...]:
@@ -214,7 +216,7 @@ class Adagrad(Optimizer):
         state["step"] += 1
         return group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"]), group["eps"]
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:  # noqa: ARG002
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
         lr, eps = numbers
         v = state["sum"]
         v += np.multiply(g, g, out=d)
