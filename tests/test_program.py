@@ -101,7 +101,7 @@ def test_a_leaf_shows_its_grad_as_it_stands() -> None:
     assert graph(y, gradients=True)["x"].gradient == 27
     x.zero_grad()
     assert graph(y)["x"].gradient is None
-    assert graph(y)["y"].gradient is None
+    assert graph(y)["y"].gradient == 1  # what the latest pass started from
 
 
 def test_gradients_have_their_leafs_dtype() -> None:
@@ -110,13 +110,27 @@ def test_gradients_have_their_leafs_dtype() -> None:
     assert graph(loss, gradients=True)["x"].gradient.dtype == np.float32
 
 
-def test_without_a_seed_only_the_leaves_are_known() -> None:
+def test_the_gradients_are_those_of_the_pass_that_was_made() -> None:
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     y = x * x
     y.backward(np.array([1.0, 10.0]))
     program = graph(y)
     assert np.array_equal(program["x"].gradient, [2, 40])
-    assert program["y"].gradient is None
+    assert np.array_equal(program["y"].gradient, [1, 10])
+    [edge] = program
+    assert [part.tolist() for part in edge.contributions] == [[1, 20], [1, 20]]
+
+
+def test_a_pass_from_elsewhere_fills_the_leaves_only() -> None:
+    """.grad of the leaves says nothing about where a pass started."""
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    first, second = tg.sum(x * x), tg.sum(x * 5)
+    second.backward()
+    program = graph(first)
+    assert np.array_equal(program["x"].gradient, [5, 5])
+    assert program["first"].gradient is None
+    assert graph((first, second))["second"].gradient == 1
+    y = x * x
     with pytest.raises(GradientError, match=r"not one; reduce it first \(\.sum\(\)"):
         graph(y, gradients=True)
 

@@ -30,8 +30,8 @@ def graph(
     """The graph behind one tensor, or several, as a Program with values and gradients.
 
     gradients   None shows what is known: each leaf's .grad as it stands and, once backward() has
-                filled all of them, the gradients of the intermediates too. True computes all of
-                them now, and changes no .grad; False none.
+                started from an output, what its latest pass from there found on the way. True
+                computes all of them now, and changes no .grad; False none.
     names       what to call tensors and arrays without a name of their own; by default what the
                 caller's variables are called. Whatever has no name gets a letter and a number.
 
@@ -56,11 +56,11 @@ def graph(
     if gradients:
         found = backward_passes(roots)
     elif gradients is None:
-        if leaves and all(leaf.grad is not None for leaf in leaves):
-            with suppress(GradientError):  # data has changed since, or the seed is not known
-                found = backward_passes(roots)
-        ends = [*leaves, *(root for root in roots if root.node is None)]
-        found.totals |= {id(leaf): leaf.grad.data for leaf in ends if leaf.grad is not None}
+        with suppress(GradientError):  # data has changed since
+            found = backward_passes(root for root in roots if root.node and root.node.seed is not None)
+        ends = {id(x): x.grad for x in (*leaves, *roots) if x.node is None}
+        found.totals = {key: total for key, total in found.totals.items() if key not in ends}
+        found.totals |= {key: grad.data for key, grad in ends.items() if grad is not None}
     return read(tensors, roots, found, names)[0]
 
 
@@ -87,10 +87,10 @@ def computed(roots: Iterable[Tensor]) -> list[Any]:
 
 
 def backward_passes(roots: Iterable[Tensor]) -> Found:
-    """What the passes from all roots find, added up."""
+    """What the passes from all roots find, added up; each starts as its root's latest, if there was one."""
     found = Found()
     for root in roots:
-        one = backward_pass(root)[2]
+        one = backward_pass(root, root.node and root.node.seed)[2]
         for key, total in one.totals.items():
             found.totals[key] = found.totals[key] + total if key in found.totals else total
         for edge, part in one.parts.items():
