@@ -160,6 +160,22 @@ np.linalg.norm(x, -np.inf, keepdims=True)  np.linalg.norm(m, 2)  np.linalg.norm(
 np.linalg.norm(x, "nuc")  np.linalg.norm(v, 1)  np.linalg.norm(v, np.inf)
 np.linalg.norm(x, -np.inf, axis=0)  np.linalg.norm(v, 3)  np.linalg.norm(x, 1.5, axis=1, keepdims=True)
 np.linalg.norm(v, -2.0)  np.linalg.norm(v, 0)
+
+np.max(e, axis=1)  np.mean(e, axis=1)  np.var(e, axis=1)  np.prod(e, axis=1)  np.cumsum(e, axis=0)
+np.cumprod(e, axis=1)  np.cumsum(e)  np.sort(e)  np.diff(e)  np.concatenate((e, x))  np.stack((e, e))
+np.vstack((e, x))  np.repeat(e, 2, axis=0)  np.tile(e, (2, 2))  np.pad(e, 1)  np.where(e > 0, e, 0.0)
+np.maximum(e, v)  e.T  e[:, 1]  e[[]]  e[e > 0]  x[[]]  x[:0]  x[x > 9]
+np.take(x, i[:0, 0], axis=1)  np.linalg.norm(e, axis=1)  np.einsum("ij,kj->ik", e, u)  np.dot(e, v)
+np.outer(v, e)  np.kron(e, v)  np.tensordot(e, u, axes=(1, 1))  np.linalg.inv(n[:0])  np.linalg.det(n[:0])
+np.median(e, axis=1)  np.split(e, 3, axis=1)  np.clip(e, 0, 1)  np.broadcast_to(e, (2, 0, 3))
+np.reshape(e, (3, 0))  np.flip(e)  np.roll(e, 1)  np.linalg.svd(n[:0])  np.linalg.solve(n[:0], v)
+np.ptp(e, axis=1)  np.trace(e)  np.diag(e)  s + s  s * v  np.exp(s)  np.power(s, s)
+np.reshape(s, (1, 1))  np.transpose(s)  np.clip(s, 0, 1)  np.where(s > 0, s, 1.0)  np.squeeze(s)
+np.ravel(s)  np.repeat(s, 3)  np.cumsum(s)  np.cumprod(s)  np.stack((s, s))  np.hstack((s, s))
+np.vstack((s, s))  np.dstack((s, s))  np.expand_dims(s, 0)  np.expand_dims(s, (0, 1))  np.flip(s)
+np.roll(s, 1)  np.median(s)  np.std(s)  np.mean(s)  np.max(s, axis=None, keepdims=True)  np.dot(s, s)
+np.inner(s, s)  np.einsum("->", s)  np.outer(s, v)  np.kron(s, v)  np.vdot(s, s)  np.take(s, 0)  s[None]
+s[...]  np.broadcast_arrays(s, v)  np.sinc(s)  np.maximum(s, s)  np.hypot(s, s)  np.tensordot(s, v, 0)
 """
 
 
@@ -526,7 +542,7 @@ EXAMPLES = [op for op in PRIMITIVES.values() if op.example]
 
 @pytest.mark.parametrize("op", EXAMPLES, ids=lambda op: op.name)
 def test_example(op: Primitive) -> None:
-    test = doctest.DocTestParser().get_doctest(op.describe(), {"np": np, "tg": tg}, op.name, None, 0)
+    test = doctest.DocTestParser().get_doctest(str(op), {"np": np, "tg": tg}, op.name, None, 0)
     said: list[str] = []
     doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append)
     assert not said, "".join(said)
