@@ -36,7 +36,7 @@ from .targets import (
 )
 
 TINY = 1e-4  # a product with it is infinite for infinite numbers alone
-WIDE = 256  # classes; from there on the sum in pairs is more exact than the product with ones, and not slower by much
+WIDE = 256  # classes: see row_sums
 
 
 @lru_cache(maxsize=64)
@@ -51,29 +51,34 @@ def floating(z: Array) -> Array:
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
+def shifted(z: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Logits z (N, K), the largest m of each row, d = z - m; in the flattened array, where each row begins,
+    and where its largest is."""
+    n, k = z.shape
+    if not z.flags.c_contiguous:
+        z = np.ascontiguousarray(z)
+    start = row_starts(n, k)
+    largest = start + z.argmax(1)
+    m = z.ravel()[largest]
+    if not isfinite(m.dot(filled(TINY, z.dtype, n))):
+        z, m = limits(z, m)
+    return z, m, z - m[:, None], start, largest
+
+
 class Rows:
     """The softmax of each row of z (N, K), kept as e, s and total = 1 + s."""
 
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z: Array) -> None:
-        n, k = z.shape
-        if not z.flags.c_contiguous:
-            z = np.ascontiguousarray(z)
-        self.start = row_starts(n, k)
-        largest = self.start + z.argmax(1)
-        m = z.ravel()[largest]
-        if not isfinite(m.dot(filled(TINY, z.dtype, n))):
-            z, m = limits(z, m)
-        self.z, self.m = z, m
-        self.e = e = z - m[:, None]
-        np.exp(e, e)
-        flat = e.ravel()
+        self.z, self.m, self.e, self.start, largest = shifted(z)
+        np.exp(self.e, self.e)
+        flat = self.e.ravel()
         flat[largest] = 0
-        self.s = s = e.dot(filled(1, z.dtype, k)) if k < WIDE else e.sum(1)
+        self.s = row_sums(self.e, 1)
         flat[largest] = 1
-        self.one = filled(1, z.dtype)
-        self.total = s + self.one
+        self.one = filled(1, self.e.dtype)
+        self.total = self.s + self.one
 
     def a(self) -> Array:
         """The probabilities (N, K)."""
@@ -83,14 +88,17 @@ class Rows:
         """Their logarithms (N, K)."""
         return (self.z - self.m[:, None]) - np.log1p(self.s)[:, None]
 
-    def loss(self, t: Array) -> Array:
-        """-ln a of one entry of each row, given by its place in the flattened array."""
-        return np.log1p(self.s) - (self.z.ravel()[t] - self.m)
-
     def a_minus_one(self, t: Array) -> Array:
         """total (a - 1) of one entry of each row: minus the sum of the other e. Nothing is lost, because that
         entry either is 1, or is not the largest, which is 1."""
         return (self.e.ravel()[t] - self.one) - self.s
+
+
+def row_sums(e: Array, factor: float) -> Array:
+    """The sum of each row, times a factor that is 1 or -1. The product with a vector is quick; over many
+    classes the sum in pairs is more exact, and exp takes the time."""
+    k = e.shape[1]
+    return e.dot(filled(factor, e.dtype, k)) if k < WIDE else factor * e.sum(1)
 
 
 def limits(z: Array, m: Array) -> tuple[Array, Array]:
@@ -104,26 +112,44 @@ def limits(z: Array, m: Array) -> tuple[Array, Array]:
 
 class ByIndex:
     """Cross-entropy with one class index t per row, times a factor c per row (1 if None): its class weight, 0
-    if left out."""
+    if left out.
 
-    __slots__ = ("c", "loss", "n", "rows", "t")
+    e is kept without its entries at the targets, whose place is taken by 0: what is left of a row adds up to
+    the others, and the target's entry of the gradient is minus their sum over the total. s = others + e_t - 1
+    loses nothing: either the target is the largest, and e_t = 1, or the others hold the largest, and what is
+    lost is small beside the loss.
+    """
+
+    __slots__ = ("c", "e", "loss", "minus_others", "n", "place", "total", "z")
 
     def __init__(self, z: Array, t: Array, c: Array | None, n: Any) -> None:
-        self.rows, self.n = (rows := Rows(z)), n
-        self.t, self.c = rows.start + t, c
-        self.loss = rows.loss(self.t)
+        _, _, e, start, _ = shifted(z)
+        self.z, self.c, self.n, self.e = z, c, n, [e]
+        flat, self.place = e.ravel(), (place := start + t)
+        d_t = flat[place]
+        np.exp(e, e)
+        e_t = flat[place]
+        flat[place] = filled(0, e.dtype, z.shape[0])
+        self.minus_others = minus_others = row_sums(e, -1)
+        self.total = e_t - minus_others
+        self.loss = np.log1p((e_t - filled(1, e.dtype)) - minus_others) - d_t
         if c is not None:
             self.loss = np.multiply(c, self.loss, where=c != 0, out=np.zeros_like(self.loss))
 
     def a_minus_t(self, scale: Array) -> Array:
-        """c (a - t), each row times its scale."""
-        rows = self.rows
-        scale = scale / rows.total
+        """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing
+        of the logits' size is held beside the gradient; another call computes e anew."""
+        try:
+            e = self.e.pop()
+        except IndexError:
+            e = shifted(self.z)[2]
+            np.exp(e, e)
+        scale = scale / self.total
         if self.c is not None:
             scale = scale * self.c
-        d = rows.e * scale[:, None]
-        d.ravel()[self.t] = scale * rows.a_minus_one(self.t)
-        return d
+        np.multiply(e, scale[:, None], e)
+        e.ravel()[self.place] = scale * self.minus_others
+        return e
 
 
 class ByDistribution:

@@ -256,7 +256,7 @@ def sure(who: dict[str, Measured]) -> None:
     """The case that tells most: z = [20, 0, 0], class 0."""
     z = np.array([[20, 0, 0]], np.float32)
     _, gradient = Exact(z).by_index([0])
-    print(f"\nThe target's entry of the gradient at z = [20, 0, 0], float32: truth {gradient.high[0, 0]:.6e},")
+    print(f"\nThe target's entry of the gradient at z = [20, 0, 0] is {gradient.high[0, 0]:.6e}:")
     print(*(f"{name} {np.asarray(f(z, np.array([0]))[1])[0, 0]:.6e}" for name, f in who.items()), sep=", ")
 
 

@@ -57,46 +57,48 @@ TINY = [Size(32, 11, 3, 3), Size(16, 300, 3, 3)]
 
 
 def by_hand(size: Size) -> Made:
-    n, k, f4 = size.n, size.k, np.float32
-    start, ones_n, ones_k = np.arange(0, n * k, k), np.ones(n, f4), np.ones(k, f4)
-    small = np.full(n, 1e-4, f4)
+    n, k, f4 = size.n, size.k, np.dtype(np.float32)
+    start, zeros, ones_n = np.arange(0, n * k, k), np.zeros(n, f4), np.ones(n, f4)
+    minus_ones = np.full(k, -1, f4)
+    small, one, per_row = np.full(n, 1e-4, f4), np.array(1, f4), np.array(1 / n, f4)
     largest, place, label = (np.empty(n, dtype) for dtype in (np.intp, np.intp, np.uint64))
-    m, s, total, loss, z_t, d_t = (np.empty(n, f4) for _ in range(6))
-    one, per_row, e = np.array(1, f4), np.array(1 / n, f4), np.empty((n, k), f4)
-    flat, m_column, total_column = e.ravel(), m[:, None], total[:, None]
+    minus_others, total, loss = (np.empty(n, f4) for _ in range(3))
+    total_column = total[:, None]
 
     def step(z: Any, t: Any) -> tuple[Any, Any]:
+        if z.shape != (n, k) or z.dtype != f4 or t.shape != (n,) or t.dtype.kind not in "iu":
+            raise ValueError("logits (N, K) in float32 and N class indices are wanted")
         label[:] = t  # a negative one becomes huge
         if label.item(label.argmax()) >= k:
             raise ValueError("a label is out of range")
         np.add(start, t, place)
         z.argmax(1, largest)
         np.add(largest, start, largest)
-        z_flat = z.ravel()
-        z_flat.take(largest, None, m)
+        m = z.ravel()[largest]
         if not isfinite(m.dot(small)):
             raise ValueError("a logit is infinite")
-        np.subtract(z, m_column, e)
-        flat.take(place, None, z_t)
+        e = z - m[:, None]  # the one fresh array, which becomes the gradient
+        flat = e.ravel()
+        d_t = flat[place]
         np.exp(e, e)
-        flat[largest] = 0
+        e_t = flat[place]
+        flat[place] = zeros
         if k < 256:
-            e.dot(ones_k, s)
+            e.dot(minus_ones, minus_others)
         else:
-            np.add.reduce(e, 1, None, s)
-        flat[largest] = 1
-        np.log1p(s, loss)
-        np.subtract(loss, z_t, loss)
+            np.add.reduce(e, 1, None, minus_others)
+            np.negative(minus_others, minus_others)
+        np.subtract(e_t, minus_others, total)
+        np.subtract(e_t, one, loss)
+        np.subtract(loss, minus_others, loss)
+        np.log1p(loss, loss)
+        np.subtract(loss, d_t, loss)
         mean = ones_n.dot(loss) * per_row
-        np.add(s, one, total)
-        flat.take(place, None, d_t)
-        np.subtract(d_t, one, d_t)
-        np.subtract(d_t, s, d_t)
         np.divide(per_row, total, total)
-        gradient = np.multiply(e, total_column)
-        np.multiply(d_t, total, d_t)
-        gradient.ravel()[place] = d_t
-        return mean, gradient
+        np.multiply(e, total_column, e)
+        np.multiply(total, minus_others, total)
+        flat[place] = total
+        return mean, e
 
     return step, lambda z: z
 
