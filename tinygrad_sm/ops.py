@@ -74,10 +74,11 @@ for _home, _numpy in (FUNCTIONS, np), (vars(linalg), np.linalg):
             _home.setdefault(_name, DISPATCH[_function])
 FUNCTIONS["flatten"] = FUNCTIONS["ravel"]
 for _name, _function in FUNCTIONS.items():
-    _of_one = len(getattr(_function, "rules", "")) == 1 and not _function.variadic  # type: ignore[attr-defined]
-    _code = None if isinstance(_function, Primitive) else inspect.unwrap(_function).__code__
-    _of_x = (_code.co_varnames if _code else _function.inputs)[:1] == ("x",)
-    if (_of_one or _of_x or callable(getattr(np.ndarray, _name, 0))) and _name not in vars(Methods):
+    if isinstance(_function, Primitive):
+        _method = _function.inputs[:1] == ("x",) or (len(_function.rules) == 1 and not _function.variadic)
+    else:
+        _method = inspect.unwrap(_function).__code__.co_varnames[:1] == ("x",)
+    if (_method or callable(getattr(np.ndarray, _name, 0))) and _name not in vars(Methods):
         setattr(Methods, _name, _function)
 
 globals().update(FUNCTIONS)
