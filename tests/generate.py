@@ -16,7 +16,8 @@ import numpy as np
 
 import tinygrad_sm as tg
 from tinygrad_sm import ops
-from tinygrad_sm.primitive import FUNCTIONS, PRIMITIVES, Primitive, rule_source
+from tinygrad_sm.primitive import FUNCTIONS, PRIMITIVES, Primitive
+from tinygrad_sm.reference import rule_source
 
 ROOT = Path(__file__).parents[1]
 PAGES = {
@@ -81,6 +82,13 @@ def typed(p: inspect.Parameter) -> str:
     )
     star = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")  # type: ignore[call-overload]
     return f"{star}{p.name}: {kind if not star else 'Any'}" + ("" if p.default is p.empty else " = ...")
+
+
+ARITHMETIC = "add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift".split()
+OPERATORS = "".join(
+    f"    def __{name}__(self, other: Any, /) -> {'Any' if 'divmod' in name else 'Tensor'}: ...\n"
+    for name in [*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), "lt", "le", "gt", "ge"]
+)
 
 
 def rest_of(others: list[inspect.Parameter]) -> list[str]:
@@ -157,7 +165,7 @@ def stub() -> str:
         + "\nclass Methods:\n"
         + '    """The functions of one array, as methods."""\n\n    __slots__ = ()\n'
     )
-    text += "".join(method_stub(name, f) for name, f in sorted(methods.items())) + "\n"
+    text += "".join(method_stub(name, f) for name, f in sorted(methods.items())) + OPERATORS + "\n"
     text += "".join(function_stub(name, f) for name, f in sorted(functions.items()))
     return text + f"\n__all__ = {ops.__all__!r}\n"
 

@@ -29,6 +29,7 @@ BUILDS_ON = {
     "errors": set(),
     "random": set(),
     "primitive": {"errors"},
+    "reference": {"primitive"},
     "rules": {"primitive"},
     "targets": {"primitive"},
     "softmax": {"targets", "rules"},
@@ -38,8 +39,8 @@ BUILDS_ON = {
     "arraylike": {"ops"},
     "tensor": {"arraylike", "backprop"},
     "transforms": {"tensor"},
-    "check": {"transforms"},
-    "program": {"tensor"},
+    "check": {"transforms", "reference"},
+    "program": {"tensor", "reference"},
     "show": {"program"},
     "nn": {"tensor", "softmax", "random"},
     "optim": {"tensor"},
@@ -52,7 +53,7 @@ BUILDS_ON = {
     "__main__": {"cli"},
 }
 # layer: what it may import inside a function besides, at the moment when somebody asks for a picture
-FINDS_WHEN_ASKED = {"program": {"show"}, "tensor": {"program", "show"}}
+FINDS_WHEN_ASKED = {"primitive": {"reference"}, "program": {"show"}, "tensor": {"program", "show"}}
 
 ENGINE = {"errors", "primitive", "rules", "targets", "softmax", "ops", "arraylike", "backprop", "tensor"}
 TABLES = {"rules", "softmax", "losses"}

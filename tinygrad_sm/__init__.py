@@ -36,7 +36,7 @@ _HOME = {name: module for module, names in _WHEN_USED.items() for name in names 
 
 __all__ = sorted({
     "Node", "Tensor", "errors", "fused", "manual_seed", "no_grad", "primitive", "scope", *_HOME, *ops.__all__,
-} - {"Methods"})  # fmt: skip
+})  # fmt: skip
 
 
 def __getattr__(name: str) -> _Any:

@@ -9,7 +9,7 @@ oldest.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -193,6 +193,18 @@ def walk(
         g = totals[x._number]
         found[x] = g if x._hooks is None else hooked(x, g, create_graph)
     return found
+
+
+class Hook:
+    """The handle of a hook; remove() takes it off its tensor."""
+
+    def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> None:
+        self.tensor, self.key = tensor, now()
+        tensor._hooks = {**(tensor._hooks or {}), self.key: hook}
+
+    def remove(self) -> None:
+        """Take the hook off; once more does nothing."""
+        (self.tensor._hooks or {}).pop(self.key, None)
 
 
 def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:

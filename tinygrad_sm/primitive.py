@@ -13,28 +13,28 @@ rule's business: `sum_to` does it, once, for all.
 from __future__ import annotations
 
 import inspect
-import linecache
-import textwrap
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache, partial, wraps
-from types import MethodType, SimpleNamespace
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
 from .errors import UnsupportedError
 
-__all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "composition", "fused",
-           "primitive", "rule_source", "sum_to"]  # fmt: skip
+__all__ = [
+    "DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "composition", "fused",
+    "primitive", "sum_to",
+]  # fmt: skip
 
 Rule = Callable[..., Any]
 Array = Any  # an ndarray, or a Tensor where a rule is recorded: rules are written once for both
 Axis = int | tuple[int, ...] | None
 
 PRIMITIVES: dict[str, Primitive] = {}  # every op by the name that graphs show
-FUNCTIONS: dict[str, Callable[..., Any]] = {}  # every public function that follows from the tables, by its name
-DISPATCH: dict[Any, Callable[..., Any]] = {}  # a NumPy function -> what answers for it when it is called on Tensors
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # every function that follows from the tables, by its name
+DISPATCH: dict[Any, Callable[..., Any]] = {}  # a NumPy function -> what answers for it on Tensors
 
 
 class Differentiable:
@@ -46,19 +46,18 @@ class Differentiable:
         raise NotImplementedError
 
 
-class _Doc:
-    """The docstring of a class for the class, and `describe()` for each of its objects."""
+class Documentation:
+    """The docstring of a class for the class; for each of its objects, what the reference says of it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
 
     def __get__(self, instance: Any, owner: type) -> str:
-        return self.text if instance is None else instance.describe()
+        return self.text if instance is None else str(instance)
 
 
 class Primitive:
-    __doc__ = _Doc("""An op with its derivative; call it on arrays and get arrays, on Tensors and get a
-    Tensor.
+    __doc__ = Documentation("""An op with its derivative: arrays in, arrays out; Tensors in, a Tensor out.
 
     name        what graphs and messages call it
     function    what computes it on ndarrays
@@ -67,7 +66,7 @@ class Primitive:
     inputs      the names of the array inputs; of a variadic primitive, the one name of all
     attributes  the keywords that it takes, with their defaults
     shapes      what shapes it takes and gives
-    """)  # type: ignore[assignment]
+    """)
 
     saves = 0  # how many arguments its rules take between y and the inputs
 
@@ -103,9 +102,9 @@ class Primitive:
     def __signature__(self) -> inspect.Signature:
         kind = inspect.Parameter.VAR_POSITIONAL if self.variadic else inspect.Parameter.POSITIONAL_OR_KEYWORD
         rest = inspect.Parameter.KEYWORD_ONLY if self.variadic else kind
-        parameters = [inspect.Parameter(name, kind) for name in self.inputs]
-        parameters += [inspect.Parameter(name, rest, default=value) for name, value in self.attributes.items()]
-        return inspect.Signature(parameters)
+        inputs = [inspect.Parameter(name, kind) for name in self.inputs]
+        attributes = [inspect.Parameter(name, rest, default=value) for name, value in self.attributes.items()]
+        return inspect.Signature(inputs + attributes)
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         if len(inputs) != self._arity or (attrs and not attrs.keys() <= self.attributes.keys()):
@@ -118,7 +117,7 @@ class Primitive:
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """One rule for each of so many inputs, called alike for every kind of primitive."""
         if self.variadic:
-            return [partial(_at, self.rules[0], i) for i in range(count)]
+            return [partial(_at, self.rules[0], i) for i in range(count)]  # type: ignore[arg-type]
         return self.rules if self.differentiable else [None] * count
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -140,21 +139,9 @@ class Primitive:
         return f"<primitive {self.name}{self.__signature__}>"
 
     def __str__(self) -> str:
-        return self.describe()
+        from .reference import describe
 
-    def describe(self) -> str:
-        """The formula, the rules as they stand in the table, the shapes and an example."""
-        lines = [self.doc, ""] if self.doc else []
-        lines += [f"{self.name}{self.__signature__}: {self.formula}", ""]
-        names = self.inputs if not self.variadic else self.inputs * len(self.rules)
-        lines += [f"dL/d{name} = {rule_source(rule)}" for name, rule in zip(names, self.rules, strict=False)]
-        if self.shapes:
-            lines.append(f"shapes: {self.shapes}")
-        if self.example:
-            call, _, result = self.example.partition(" -> ")
-            result = result or repr(eval(call, {"np": np, "tg": SimpleNamespace(**FUNCTIONS)}))
-            lines += ["", f">>> {call}", result]
-        return "\n".join(lines)
+        return describe(self)
 
 
 def _at(rule: Rule, i: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
@@ -162,14 +149,14 @@ def _at(rule: Rule, i: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
 
 
 class Fused(Primitive):
-    __doc__ = _Doc("""An op of three parts, for what is faster or more exact in one piece.
+    __doc__ = Documentation("""An op of three parts, for what is faster or more exact in one piece.
 
     kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
     rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
     definition  the same out of other primitives. It is what runs on Tensors (for derivatives of derivatives),
     where what
                 was saved would pass for a constant.
-    """)  # type: ignore[assignment]
+    """)
 
     saves = 1
 
@@ -183,7 +170,12 @@ class Fused(Primitive):
 
 
 def primitive(
-    function: Callable[..., Any], formula: str, *rules: Rule | None, name: str = "", numpy: tuple[Any, ...] = (), **about: str
+    function: Callable[..., Any],
+    formula: str,
+    *rules: Rule | None,
+    name: str = "",
+    numpy: tuple[Any, ...] = (),
+    **about: str,
 ) -> Primitive:
     """Define an op: a function on ndarrays, its formula in LaTeX, and one rule per input.
 
@@ -259,7 +251,7 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 def composed(function: Any, doc: str, definition: Callable[..., Any]) -> Callable[..., Any]:
-    """A composition in one row: NumPy's function, what it does, and a lambda that says it in other functions."""
+    """A composition in one row: NumPy's function, what it does, and a lambda that says it in others."""
     definition.__name__, definition.__doc__ = function.__name__, doc
     return composition(function)(definition)
 
@@ -276,7 +268,7 @@ def bind(name: str, function: Any, own: inspect.Signature, args: Any, kwargs: An
         raise UnsupportedError(f"{name}: {error}; it is called as {name}{own}") from None
     given |= given.pop("kwargs", {})
     defaults = signature.parameters
-    return {key: value for key, value in given.items() if key not in defaults or value is not defaults[key].default}
+    return {key: v for key, v in given.items() if key not in defaults or v is not defaults[key].default}
 
 
 def check_keywords(name: str, given: Iterable[str], offered: Collection[str]) -> None:
@@ -312,28 +304,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
 
 @lru_cache(maxsize=256)
 def filled(value: float, dtype: Any, shape: Any = ()) -> Any:
-    """An array of one value, made once and read-only. NumPy takes one without axes in half the time that it takes a
+    """An array of one value, made once and read-only. NumPy takes one without axes in half the time of a
     Python number, and the product with a vector of ones is the quickest sum over an axis."""
     array = np.full(shape, value, dtype)
     array.flags.writeable = False
     return array
-
-
-def rule_source(rule: Rule | None) -> str:
-    """A rule as it is written: the body of a lambda, or the text of a function.
-
-    >>> rule_source(lambda g, y, x: g * y)
-    'g * y'
-    """
-    if rule is None:
-        return "none"
-    code = rule.__code__
-    if code.co_name != "<lambda>":
-        return textwrap.dedent(inspect.getsource(rule)).strip()
-    spans = [(line, start, stop, end) for line, stop, start, end in code.co_positions() if end]
-    first, start = min((line, start) for line, start, _, _ in spans)
-    last, end = max((stop, end) for _, _, stop, end in spans)
-    lines = [linecache.getline(code.co_filename, n).rstrip("\n") for n in range(first, last + 1)]
-    lines[-1] = lines[-1][:end]
-    lines[0] = lines[0][start:]
-    return " ".join(line.strip() for line in lines)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arraylike import ArrayLike, NDArray, plain
-from .backprop import Node, hooked, mode, now, walk, within
+from .backprop import Hook, Node, hooked, mode, now, walk, within
 from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
 from .primitive import Fused, Primitive, filled
 
@@ -16,18 +16,6 @@ __all__ = ["Tensor"]
 
 _AS_IT_IS = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
 _new = object.__new__
-
-
-class Hook:
-    """The handle of a hook; remove() takes it off its tensor."""
-
-    def __init__(self, tensor: Tensor, hook: Callable[[Tensor], Any]) -> None:
-        self.tensor, self.key = tensor, now()
-        tensor._hooks = {**(tensor._hooks or {}), self.key: hook}
-
-    def remove(self) -> None:
-        """Take the hook off; once more does nothing."""
-        (self.tensor._hooks or {}).pop(self.key, None)
 
 
 class Tensor(ArrayLike):

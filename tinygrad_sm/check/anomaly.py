@@ -15,7 +15,8 @@ import numpy as np
 
 from ..backprop import Node, Step, within
 from ..errors import GradientError
-from ..primitive import Fused, rule_source
+from ..primitive import Fused
+from ..reference import rule_source
 from ..tensor import Tensor
 
 __all__ = ["detect_anomaly"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backprop import Node, Step, no_grad, order, walk, within
 from ..errors import GradientCheckError, TinygradError, UnsupportedError
-from ..primitive import rule_source
+from ..reference import rule_source
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map, vjp
 from .differences import Verdict, judge

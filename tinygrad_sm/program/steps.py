@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..primitive import Primitive, rule_source
+from ..primitive import Primitive
+from ..reference import rule_source
 from ..tensor import Tensor
 from .equations import Array, Equation, Program, Variable, short
 from .live import backward_pass, computed, read
