@@ -85,17 +85,18 @@ def edges(root: ET.Element) -> list[list[tuple[float, float]]]:
 def test_cards_lie_apart_and_within_the_picture(make, down: bool) -> None:  # type: ignore[no-untyped-def]
     program = make()
     root = ET.fromstring(program.svg(down=down))
-    cards = rectangles(root, "card")
+    cards, chips = rectangles(root, "card"), rectangles(root, "chip")
     assert len(cards) == len(program.variables)
+    assert len(chips) == sum(part is not None for equation in program for part in equation.contributions)
     x, y, w, h = map(float, root.get("viewBox", "").split())
     scopes = rectangles(root, "scope")
-    for left, top, right, bottom in [*cards, *scopes]:
+    for left, top, right, bottom in [*cards, *chips, *scopes]:
         assert x <= left < right <= x + w
         assert y <= top < bottom <= y + h
-    for a, b in combinations(cards, 2):
+    for a, b in combinations([*cards, *chips], 2):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
     for s in scopes:  # a frame holds a card or leaves it out, but never cuts it
-        for c in cards:
+        for c in [*cards, *chips]:
             inside = s[0] < c[0] and c[2] < s[2] and s[1] < c[1] and c[3] < s[3]
             outside = c[2] <= s[0] or s[2] <= c[0] or c[3] <= s[1] or s[3] <= c[1]
             assert inside or outside
@@ -140,15 +141,47 @@ def test_names_values_and_gradients_are_printed() -> None:
     assert {"nan", "inf", "-inf"} <= set(strange)
 
 
-def test_a_gradient_that_is_a_sum_shows_its_parts() -> None:
-    shown = ["".join(e.itertext()) for e in ET.fromstring(softmax().svg()).iter(f"{SVG}text")]
+def test_what_comes_back_stands_on_every_edge() -> None:
+    root = ET.fromstring(softmax().svg())
     z, y = np.array([2.0, 1.0, 0.1]), np.array([1, 0, 0])
     e = np.exp(z)
-    at = shown.index("← v1")  # the sum's part of dC/de, then that of the division
-    assert shown[at + 1 : at + 4] == [f"{(y * e / (e / e.sum()) / e.sum() ** 2).sum():.4g}"] * 3
-    at = shown.index("← a")
-    assert shown[at + 1] == f"{-1 / e[0]:.4g}"
-    assert not [text for text in shown if text.startswith("←")][2:]
+    a = e / e.sum()
+    expected = {  # by who sends it to whom
+        ("e", "z"): a - y,
+        ("v1", "e"): [(y * e / a / e.sum() ** 2).sum()] * 3,
+        ("a", "e"): -y / a / e.sum(),
+        ("a", "v1"): [(y * e / a / e.sum() ** 2).sum()],
+        ("v2", "a"): -y / a,
+        ("v3", "v2"): -y,
+        ("v4", "v3"): [-1, -1, -1],
+        ("loss", "v4"): [-1],
+    }
+    found = {}
+    for g in root.iter(f"{SVG}g"):
+        if (title := g.findtext(f"{SVG}title")) is not None:
+            to, x = re.findall(r"(\w+) sends back to (\w+), its part of d\(loss\)", title)[0]
+            found[to, x] = ["".join(t.itertext()) for t in g.iter(f"{SVG}text")]
+    assert {edge: ["←", *(f"{v + 0.0:.4g}" for v in row)] for edge, row in expected.items()} == found
+    assert "sends back" not in graph(tg.Tensor(1.0, requires_grad=True) * 2).svg()
+    assert "↑" in softmax().svg(down=True)
+
+
+def test_a_closed_scope_sends_back_the_sum_of_its_parts() -> None:
+    x = tg.Tensor(3.0, requires_grad=True, name="x")
+    with tg.scope("polynomial"):
+        y = x * x + x * 5
+    loss = y + x
+    loss.backward()
+    titles = re.findall("<g><title>(.*?)</title>", graph(loss).svg(depth=0))
+    assert "y sends back to x, its part of d(loss)/d(x): 11" in titles
+    assert len(titles) == 3
+
+
+def test_large_arrays_come_back_as_what_is_in_them() -> None:
+    w = tg.Tensor(np.zeros((30, 40)), requires_grad=True, name="w")
+    tg.sum(loss := tg.sum(w * np.arange(40.0))).backward()
+    source = graph(loss, gradients=True).svg()
+    assert "v1 sends back to w, its part of d(loss)/d(w): min 0, mean 19.5, max 39" in source
 
 
 def test_scopes_can_be_closed() -> None:

@@ -6,14 +6,14 @@ that no group must wait for what waits for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ..program import Array, Equation, Program, Variable
+from .cells import Block
 from .layers import Net, Placed, Point, arrange
 
-__all__ = ["Card", "Group", "lay_out", "nest"]
+__all__ = ["Card", "Edge", "Group", "Nesting", "lay_out", "nest"]
 
 LARGE, FAR = 400, 60  # equations; over how many of them lines are drawn in a graph of more than so many
 Key = tuple[str, int]  # which variable; 0, or the number of the card that stands in for its own
@@ -29,7 +29,8 @@ class Card:
     equations: int = 0
     parameters: int = 0
     stands_in: bool = False  # for a card far away, beside its reader: only its name is shown
-    parts: list[tuple[str, Array]] = field(default_factory=list)  # of its gradient: from where, and what
+    blocks: list[Block] = field(default_factory=list)  # what is printed of its value and gradient
+    strip: float = 0.0  # the room before it, for what comes back on the edges to it; in its size
     parent: Group | None = None
     size: Point = (0.0, 0.0)
     corner: Point = (0.0, 0.0)
@@ -52,13 +53,25 @@ class Group:
     place: int = 0
 
 
+@dataclass(eq=False, slots=True)
+class Edge:
+    """A variable on its way to a card that reads it, and this edge's part of the variable's gradient."""
+
+    source: Card
+    to: Card
+    key: Key
+    part: Array | None = None
+    block: Block | None = None  # what is printed of it
+    at: float = 0.0  # how far below the reader's upper edge it arrives
+
+
 @dataclass(slots=True)
 class Nesting:
     root: Group
     groups: list[Group]  # the outer ones first
     cards: list[Card]
     home: dict[str, Card]  # by the variable's name
-    edges: list[tuple[Card, Card, Key]]  # from, to, which variable
+    edges: list[Edge]
 
 
 def nest(program: Program, depth: int | None) -> Nesting:
@@ -86,34 +99,36 @@ def nest(program: Program, depth: int | None) -> Nesting:
             card.variable = equation.output
         home[equation.name] = card
     leaves = add_leaves(program, root, home)
-    for equation in program:
-        for x, part in zip(equation.inputs, equation.contributions, strict=False):
-            if part is not None and home[x.name].variable is x:
-                home[x.name].parts.append((equation.name, part))
     edges, references = connect(program, home)
     for group in groups:
         group.items[:0] = [card for card in references if card.parent is group] if references else []
     return Nesting(root, groups, [*leaves, *cards, *references], home, edges)
 
 
-def connect(program: Program, home: dict[str, Card]) -> tuple[list[tuple[Card, Card, Key]], list[Card]]:
+def connect(program: Program, home: dict[str, Card]) -> tuple[list[Edge], list[Card]]:
     """An edge for each input; one from far away, in a large graph, starts at a card that names its source."""
-    edges: list[tuple[Card, Card, Key]] = []
+    edges: list[Edge] = []
     references: list[Card] = []
-    seen: set[tuple[str, int]] = set()
+    to_closed: dict[tuple[str, int], Edge] = {}
     made: dict[str, int] = {}
     for i, equation in enumerate(program):
         to = home[equation.name]
-        for x in equation.inputs:
+        parts = equation.contributions or (None,) * len(equation.inputs)
+        for x, part in zip(equation.inputs, parts, strict=True):
             source, key = home[x.name], (x.name, 0)
-            if source is to or (to.closed and (x.name, id(to)) in seen):
+            if source is to:
                 continue
-            seen.add((x.name, id(to)))
+            if known := to_closed.get((x.name, id(to))):
+                if part is not None:
+                    known.part = part if known.part is None else known.part + part
+                continue
             if len(program) > LARGE and i - made.setdefault(x.name, i) > FAR:
                 source = Card(x, parent=to.parent, stands_in=True)
                 references.append(source)
                 key = x.name, len(references)
-            edges.append((source, to, key))
+            edges.append(Edge(source, to, key, part))
+            if to.closed:
+                to_closed[x.name, id(to)] = edges[-1]
         made[equation.name] = i
     return edges, references
 
@@ -155,7 +170,9 @@ def chain(item: Card | Group) -> list[Card | Group]:
 
 
 def lay_out(nesting: Nesting, pads: tuple[Point, Point]) -> Point:
-    """Place all cards, which have their sizes, and groups, which have their least; the size of it all.
+    """Place all cards, which have their sizes, as edges have their ends, and groups, which have their least.
+
+    Returns the size of it all.
 
     pads   what a group has around its content: left and top, right and bottom
     """
@@ -176,19 +193,15 @@ def weave(nesting: Nesting) -> None:
     for group in nesting.groups:
         for i, item in enumerate(group.items):
             item.place = i
-    count = Counter(id(to) for _, to, _ in nesting.edges)
-    arrived: Counter[int] = Counter()
-    for source, to, name in nesting.edges:
-        arrived[id(to)] += 1
-        offset = to.size[1] * arrived[id(to)] / (count[id(to)] + 1)
-        outs, ins = chain(source), chain(to)
+    for edge in nesting.edges:
+        name, outs, ins = edge.key, chain(edge.source), chain(edge.to)
         n = next(i for i, (a, b) in enumerate(zip(outs, ins, strict=False)) if a is not b)
         for around, item in pairwise(outs[n:]):
             net_of(around, name, item).out = True
         for level, (around, item) in enumerate(pairwise(ins[n - 1 :])):
             net = net_of(around, name, None if level else outs[n])
             if isinstance(item, Card) or all(sink != item.place for sink, _ in net.sinks):
-                net.sinks.append((item.place, offset))
+                net.sinks.append((item.place, edge.at))
 
 
 def net_of(group: Card | Group, name: Key, source: Card | Group | None) -> Net:

@@ -1,31 +1,33 @@
 """A Program as a picture in SVG: a card for each variable, a frame for each scope, arrows as the values go.
 
-It needs no other program. Colours run from orange (above 0) over white to purple (below), which are told
-apart with a red-green deficiency; the numbers are always printed.
+On each arrow stands what comes back on it: this edge's part of the gradient of what it starts from. Nothing
+else need be installed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-import numpy as np
-
 from ..program import Array, Program
-from .groups import Card, Group, Nesting, lay_out, nest
+from .cells import SMALL, Block, blocks, table, text
+from .groups import Card, Edge, Group, Nesting, lay_out, nest
 from .layers import Point
-from .numbers import UNKNOWN, clip, number, plain, rows, statistics
+from .numbers import clip, plain, summary
 from .story import infix
 from .text import columns
 
 __all__ = ["svg"]
 
 MOST_CARDS = 400  # above, scopes start closed
-MOST_PARTS = 6  # of a gradient that are listed
-BIG, SMALL = 7.3, 5.7  # a column of text, in the two sizes of type
-PAD, ROW = 8.0, 15.0
+BIG = 7.3  # a column of the large type
+PAD = 8.0
+BEFORE, AFTER, BETWEEN = (
+    9.0,
+    13.0,
+    5.0,
+)  # what is seen of an arrow at both ends of its numbers; the gap to the next
 FRAME = ((12.0, 28.0), (12.0, 12.0))
 MARGIN = 12.0
 STYLE = """
@@ -40,12 +42,13 @@ STYLE = """
 .g .reference { stroke-dasharray: 1 3; }
 .g .closed { stroke-width: 2; stroke-dasharray: 8 3 2 3; }
 .g .edge { fill: none; stroke: #6b6b6b; }
+.g .chip { fill: #fbf9fe; stroke: #8d6bb8; }
 .g .tip { fill: #6b6b6b; } .g .on { fill: #111; } .g .deep { fill: #fff; }
 @media (prefers-color-scheme: dark) {
 .g { fill: #e6e6e6; } .g .page { fill: #16181d; } .g .dim { fill: #b0b0b0; } .g .card { fill: #22252c; }
 .g .parameter { fill: #12324a; stroke: #56b4e9; } .g .constant { fill: #2b2b2b; stroke: #9a9a9a; }
 .g .output { fill: #46260f; stroke: #e69f00; }
-.g .edge { stroke: #a8a8a8; } .g .tip { fill: #a8a8a8; }
+.g .chip { fill: #2a2333; stroke: #a387cc; } .g .edge { stroke: #a8a8a8; } .g .tip { fill: #a8a8a8; }
 }"""
 
 
@@ -62,8 +65,7 @@ def svg(program: Program, depth: int | None = None, down: bool = False) -> str:
     2
     """
     nesting = opened(program, depth)
-    for card in nesting.cards:
-        card.size = turned(size_of(card), down)
+    sized(nesting, down)
     for group in nesting.groups[1:]:
         group.size = turned((columns(title(group.path)) * SMALL + 24, 0.0), down)
     pads = (turned(FRAME[0], down), turned(FRAME[1], down))
@@ -71,6 +73,8 @@ def svg(program: Program, depth: int | None = None, down: bool = False) -> str:
     parts = [piece for group in nesting.groups[1:] for piece in frame(group, down)]
     parts += [arrow(line, tip, down) for line, tip in lines(nesting)]
     parts += [piece for card in nesting.cards for piece in picture(card, down)]
+    of = plain(", ".join(v.name for v in program.outputs))
+    parts += [piece for edge in nesting.edges for piece in chip(edge, of, down)]
     w, h = width + 2 * MARGIN, height + 2 * MARGIN
     name = escape(plain(f"graph {program.title}"))
     box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w:.1f} {h:.1f}"'
@@ -121,48 +125,13 @@ def heads(card: Card) -> list[tuple[str, str]]:
     return [name, (clip(infix(card.equation), 36) if card.equation else v.kind, "")]
 
 
-@dataclass(frozen=True)
-class Block:
-    """The value or the gradient of a variable: what is printed, and what colours it."""
-
-    label: str
-    table: list[list[str]]
-    shades: Array | None  # the entries, if all are printed
-    thumb: Array | None  # a small picture of a large array
-    indent: float
-    wide: float  # of a cell
-
-    @property
-    def size(self) -> Point:
-        width = self.indent + self.wide * len(self.table[0]) + (0 if self.thumb is None else 60)
-        return width, ROW * len(self.table) + 3
-
-
-def blocks(card: Card) -> list[Block]:
-    """Value and gradient, their entries below one another; the parts of a gradient that is a small sum."""
+def blocks_of(card: Card, pictures: bool) -> list[Block]:
+    """Value and gradient, their entries below one another."""
     v = card.variable
     if v.literal is not None or card.stands_in:
         return []
     arrays: list[tuple[str, Array | None]] = [("", v.value)]
-    if v.kind != "constant":
-        if 1 < len(card.parts) <= MOST_PARTS and (v.value.ndim == 0 or rows(v.value, 12)):
-            arrays += [(f"← {clip(plain(name), 12)}", part) for name, part in card.parts]
-        arrays.append(("grad", v.gradient))
-    printed = [(label, *entries(array), thumbnail(array)) for label, array in arrays]
-    texts = [text for _, table, _, _ in printed for row in table for text in row]
-    wide = max(map(columns, texts)) * SMALL + 6
-    labels = max(columns(label) for label, _ in arrays)
-    return [Block(*block, labels and labels * SMALL + 5, wide) for block in printed]
-
-
-def entries(array: Array | None) -> tuple[list[list[str]], Array | None]:
-    """An array's entries if it is small, else what is in it."""
-    if array is None:
-        return [[UNKNOWN]], None
-    small = [[number(array[()])]] if array.ndim == 0 else rows(array)
-    if small is not None and array.dtype.kind in "fiub":
-        return small, np.atleast_2d(array).astype(float)
-    return [[f"{name} {value}"] for name, value in statistics(array)], None
+    return blocks(arrays if v.kind == "constant" else [*arrays, ("grad", v.gradient)], pictures)
 
 
 def size_of(card: Card) -> Point:
@@ -171,91 +140,55 @@ def size_of(card: Card) -> Point:
     width = columns(top[0][0]) * BIG + (columns(top[0][1]) * SMALL + 10 if top[0][1] else 0)
     width = max([width, *(columns(text) * SMALL for text, _ in top[1:])])
     height = 18.0 + 13.0 * (len(top) - 1)
-    for block in blocks(card):
-        width, height = max(width, block.size[0]), height + block.size[1]
+    for part in card.blocks:
+        width, height = max(width, part.size[0]), height + part.size[1]
     return width + 2 * PAD, height + PAD
+
+
+def sized(nesting: Nesting, down: bool) -> None:
+    """Give each card the size of its text, with room before it for what comes back on the edges to it."""
+    arriving: dict[int, list[Edge]] = {}
+    pictures = len(nesting.cards) <= MOST_CARDS
+    for edge in nesting.edges:
+        arriving.setdefault(id(edge.to), []).append(edge)
+        if edge.part is not None:
+            [edge.block] = blocks([("↑" if down else "←", edge.part)], pictures)
+    for card in nesting.cards:
+        card.blocks = blocks_of(card, pictures)
+        along, across = turned(size_of(card), down)
+        edges = arriving.get(id(card), [])
+        sizes = [turned(chip_size(edge), down) for edge in edges]
+        longest = max((length for length, _ in sizes), default=0.0)
+        card.strip = longest and BEFORE + longest + AFTER
+        slots = [wide + BETWEEN for _, wide in sizes]
+        across = max(across, sum(slots))
+        at, spare = 0.0, (across - sum(slots)) / max(1, len(slots))
+        for edge, slot in zip(edges, slots, strict=True):
+            edge.at = at + (slot + spare) / 2
+            at += slot + spare
+        card.size = card.strip + along, across
 
 
 def picture(card: Card, down: bool) -> Iterator[str]:
     """A card at its place."""
-    v, (x, y), (w, h) = card.variable, turned(card.corner, down), turned(card.size, down)
+    v, (left, top), (along, across) = card.variable, card.corner, card.size
+    (x, y), (w, h) = turned((left + card.strip, top), down), turned((along - card.strip, across), down)
     kind = "reference" if card.stands_in else v.kind if card.closed is None else "closed"
     yield f'<g><rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
     at = y + 15
-    for i, (left, right) in enumerate(heads(card)):
-        yield text(left, x + PAD, at, "name" if i == 0 else "dim")
-        if right:
-            yield text(right, x + w - PAD, at, "dim", "end")
+    for i, (first, last) in enumerate(heads(card)):
+        yield text(first, x + PAD, at, "name" if i == 0 else "dim")
+        if last:
+            yield text(last, x + w - PAD, at, "dim", "end")
         at += 13
     at -= 9
-    for block in blocks(card):
-        if block.label:
-            yield text(block.label, x + PAD, at + 11, "dim")
-        start, fills = x + PAD + block.indent, shades(block.shades)
-        for i, row in enumerate(block.table):
-            for k, entry in enumerate(row):
-                corner = (start + k * block.wide, at + i * ROW)
-                yield from cell(entry, corner, block.wide, None if fills is None else fills[i][k])
-        if block.thumb is not None:
-            yield from pixels(block.thumb, start + block.wide + 4, at + 2, block.size[1] - 7)
-        at += block.size[1]
+    for part in card.blocks:
+        yield from table(part, x + PAD, at)
+        at += part.size[1]
     yield "</g>"
 
 
-def text(words: str, x: float, y: float, style: str, anchor: str = "start") -> str:
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(words)}</text>'
-
-
-def cell(entry: str, corner: Point, wide: float, shade: tuple[str, bool] | None) -> Iterator[str]:
-    """One number on its colour."""
-    x, y = corner
-    if shade is None:
-        yield text(entry, x, y + 11, "plain")
-        return
-    box = f'x="{x:.1f}" y="{y:.1f}" width="{wide - 1:.1f}" height="{ROW - 1}"'
-    yield f'<rect {box} fill="{shade[0]}"/>'
-    yield text(entry, x + wide - 4, y + 11, "deep" if shade[1] else "on", "end")
-
-
-def shades(values: Array | None) -> list[list[tuple[str, bool]]] | None:
-    """For each entry its colour, and whether text on it must be light."""
-    if values is None:
-        return None
-    finite = values[np.isfinite(values)]
-    most = float(np.abs(finite).max(initial=0.0)) or 1.0
-    return [[shade(float(x) / most if np.isfinite(x) else float(x)) for x in row] for row in values]
-
-
-def shade(t: float) -> tuple[str, bool]:
-    if t != t:
-        return "#c9c9c9", False
-    t = max(-1.0, min(1.0, t))
-    end = (230, 97, 1) if t > 0 else (94, 60, 153)
-    return "#" + "".join(f"{round(255 + (c - 255) * abs(t)):02x}" for c in end), t < -0.75
-
-
-def thumbnail(array: Array | None) -> Array | None:
-    """A large array as at most 6 by 12 means of its parts."""
-    if array is None or array.dtype.kind not in "fiub" or not array.size or rows(array) or not array.ndim:
-        return None
-    flat = array.reshape(-1, array.shape[-1]).astype(float)
-    flat = np.where(np.isfinite(flat), flat, 0.0)
-    flat /= np.abs(flat).max() or 1.0
-    for axis, most in enumerate((6, 12)):
-        parts = np.array_split(flat, min(most, flat.shape[axis]), axis)
-        flat = np.stack([part.mean(axis) for part in parts], axis)
-    return flat
-
-
-def pixels(thumb: Array, x: float, y: float, height: float) -> Iterator[str]:
-    w, h = 52.0 / thumb.shape[1], height / thumb.shape[0]
-    for (i, j), mean in np.ndenumerate(thumb):
-        color, _ = shade(float(mean))
-        corner = f'x="{x + j * w:.1f}" y="{y + i * h:.1f}"'
-        yield f'<rect {corner} width="{w:.2f}" height="{h:.2f}" fill="{color}"/>'
-
-
-# ---- frames and arrows ----
+# ---- frames, arrows and what comes back on them ----
 
 
 def frame(group: Group, down: bool) -> Iterator[str]:
@@ -269,7 +202,12 @@ def lines(nesting: Nesting) -> Iterator[tuple[list[Point], bool]]:
     for group in nesting.groups:
         for net, paths in zip(group.nets.values(), group.placed.lines, strict=True):
             for i, path in enumerate(paths):
-                yield path, i < len(net.sinks) and isinstance(group.items[net.sinks[i][0]], Card)
+                end = group.items[net.sinks[i][0]] if i < len(net.sinks) else None
+                if isinstance(end, Card):
+                    x, y = path[-1]
+                    yield [*path[:-1], (x + end.strip, y)], True
+                else:
+                    yield path, False
 
 
 def arrow(line: list[Point], tip: bool, down: bool) -> str:
@@ -288,3 +226,28 @@ def arrow(line: list[Point], tip: bool, down: bool) -> str:
     x, y = line[-1]
     corners = (turned(point, down) for point in ((x, y), (x - 7, y - 3), (x - 7, y + 3)))
     return path + f'<path class="tip" d="M{" L".join(f"{a:.1f} {b:.1f}" for a, b in corners)}Z"/>'
+
+
+def chip_size(edge: Edge) -> Point:
+    """How large what comes back on an edge is printed."""
+    if edge.block is None:
+        return 0.0, 0.0
+    width, height = edge.block.size
+    return width + 6, height + 3
+
+
+def chip(edge: Edge, of: str, down: bool) -> Iterator[str]:
+    """What comes back on an edge, on its arrow."""
+    if edge.block is None:
+        return
+    (left, top), to, x = edge.to.corner, plain(edge.to.variable.name), plain(edge.key[0])
+    along, across = turned(chip_size(edge), down)
+    (cx, cy), (w, h) = (
+        turned((left + edge.to.strip - AFTER - along, top + edge.at - across / 2), down),
+        turned((along, across), down),
+    )
+    about = escape(f"{to} sends back to {x}, its part of d({of})/d({x}): {summary(edge.part, 24)}")
+    yield f'<g><title>{about}</title><rect class="chip" x="{cx:.1f}" y="{cy:.1f}" width="{w:.1f}"'
+    yield f'height="{h:.1f}" rx="3"/>'
+    yield from table(edge.block, cx + 3, cy + 3)
+    yield "</g>"
