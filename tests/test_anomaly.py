@@ -83,6 +83,12 @@ def test_an_input_that_already_was_not_finite_is_named() -> None:
     assert "b: float64 () without a finite entry; it already held -inf" in says
 
 
+def test_the_inputs_of_a_fused_op_are_named() -> None:
+    says = told(lambda: tg.softmax_cross_entropy(leaf([[1.0, np.nan]]), np.array([1])))
+    assert "SoftmaxCrossEntropy passed on nan, which it was given" in says
+    assert "\n  z: float64 (1, 2) from 1 to 1; it already held nan at [0, 1]\n" in says
+
+
 def test_masks_are_no_anomaly() -> None:
     z = leaf([[1.0, 2.0, 3.0], [0.0, 1.0, 5.0]])
     keep = np.array([[True, False, True], [True, True, True]])

@@ -48,6 +48,8 @@ only_right_at_one = op(lambda x: x**2, lambda g, y, x: 2 * g, name="only_right_a
         lambda x: tg.composed_softmax_cross_entropy(x, [2, 0]),
         lambda x: (x - x.mean()).sum(),  # 0, but for rounding
         lambda x: np.log(np.exp(x).sum(1)),
+        lambda x: ((x - x.mean()) / (x.std() + 1)).sum(),
+        lambda x: tg.softmax(20 * x).sum(),
         lambda x: 3.0,
     ],
 )
@@ -151,6 +153,16 @@ def test_a_rule_that_is_right_at_one_point_only() -> None:
     assert "is only_right_at_one" in wrong(only_right_at_one, np.array([1.0, 1.5]), order=1)
 
 
+def test_an_op_that_cannot_be_asked_by_itself_is_passed_over() -> None:
+    """Targets that are moved no longer add up to 1, where the softmax before them keeps them so."""
+
+    def f(x: Any) -> Any:
+        y = cube_as_square(x)
+        return tg.softmax_cross_entropy(y, tg.softmax(y))
+
+    assert "is cube_as_square" in wrong(f, M)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_mistakes_are_found_in_every_dtype(dtype: Any) -> None:
     assert "is cube_as_square" in wrong(cube_as_square, np.array([0.5, 2], dtype), order=1)
@@ -237,6 +249,8 @@ def test_what_no_convention_gives_at_a_kink_is_a_mistake() -> None:
         (lambda t: abs(t), 1.5, "wrong"),
         (lambda t: float(t > 0), 0.0, "kink"),
         (lambda t: abs(t) ** 0.5, np.nan, "wrong"),
+        (lambda t: -(abs(t) ** 0.5), np.nan, "wrong"),
+        (lambda t: abs(t), np.inf, "wrong"),
         (lambda t: t ** (1 / 3) if t > 0 else -((-t) ** (1 / 3)), np.inf, "kink"),
         (lambda t: t ** (1 / 3) if t > 0 else -((-t) ** (1 / 3)), -np.inf, "wrong"),
         (lambda t: t if t >= 0 else np.nan, 1.0, "kink"),

@@ -69,7 +69,8 @@ def test_saturation() -> None:
     (w,) = layers(4, 3)
     assert "of 96 entries of tanh are within 1%" in text(tg.diagnose(np.tanh(X @ w * 100).sum()), "saturated")
     assert "entries of sigmoid" in text(tg.diagnose(tg.sigmoid(X @ w * 100).sum()), "saturated")
-    assert kinds(tg.diagnose(np.tanh(X @ w).sum())) == []
+    assert kinds(tg.diagnose(np.tanh(leaf([0.0, 1.0, 9.0])).sum())) == []  # one of three
+    assert kinds(tg.diagnose(np.tanh(leaf([-9.0, 1.0, 9.0])).sum())) == ["saturated"]
 
 
 def test_vanishing_gradients() -> None:
@@ -99,6 +100,8 @@ def test_softmax_before_softmax_cross_entropy() -> None:
         assert kinds(tg.diagnose(tg.log_softmax(a)[0, 0])) == ["softmax twice"]
     assert kinds(tg.diagnose(tg.softmax_cross_entropy(z, LABELS))) == []
     assert kinds(tg.diagnose(tg.log_softmax(tg.softmax(z, axis=0), axis=1)[0, 0])) == []
+    assert kinds(tg.diagnose(tg.log_softmax(tg.softmax(z, axis=0), axis=0)[0, 0])) == ["softmax twice"]
+    assert kinds(tg.diagnose(tg.log_softmax(leaf([[2.0, -1.0, 0.0]]))[0, 0])) == []  # by chance
 
 
 def test_parameters_without_gradient() -> None:

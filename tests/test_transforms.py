@@ -195,6 +195,13 @@ def test_the_dtype_is_kept(dtype: Any) -> None:
     assert vjp(f, x)[1](np.float64(1))[0].dtype == dtype
 
 
+def test_gradients_have_the_dtype_of_their_argument_where_dtypes_are_mixed() -> None:
+    x = A.astype(np.float32)
+    same(grad(lambda x: (x * B).sum())(x), B.astype(np.float32))
+    found = grad(lambda x, b: (x * b).sum(), (0, 1))(x, B)
+    assert [g.dtype for g in found] == [np.float32, np.float64]
+
+
 def test_tensors_in_tensors_out() -> None:
     x = tg.Tensor(A)
     y, g = value_and_grad(lambda x: (x**2).sum())(x)

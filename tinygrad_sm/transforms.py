@@ -242,7 +242,7 @@ def _pull(outputs: list[Any], cotangents: Iterable[Any], variables: list[Any], r
     totals: dict[Tensor, Any] = {}
     with within(recording=True):
         for y, u in zip(outputs, cotangents, strict=True):
-            if u is None or not isinstance(y, Tensor) or not y.requires_grad:
+            if u is None or not isinstance(y, Tensor):
                 continue
             u = u if recorded and isinstance(u, Tensor) else np.asarray(u, y.dtype)
             u = Tensor(u) if recorded and not isinstance(u, Tensor) else u

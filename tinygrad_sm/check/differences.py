@@ -100,8 +100,6 @@ def _kink(found: list[Quotient], got: float) -> bool:
     early, late = clear[-3], clear[-1]
     if _size(late) > 1.5 * _size(early):  # smooth functions settle
         return isfinite(got) or (got > 0) == (max(late.right, late.left, key=_magnitude) > 0)
-    if not isfinite(got):
-        return False
     sides = [s for s in (late.left, late.right) if isfinite(s)]
     margin = 0.01 * _size(late)
     between = min(sides) - margin <= got <= max(sides) + margin

@@ -158,7 +158,8 @@ class Weighted:
     """L, the sum of f's results times weights: its gradient, and its value as one entry changes.
 
     gradients   dL/dx for each of the inputs
-    magnitudes  of each, the largest of the parts that it is the sum of: it may be off by a few eps of that
+    magnitudes  of each, the largest part that went into it, before they cancelled: it may be off by a few eps
+                of that
     size        the largest sum of |dL/dv v| of all values v on the way: L may be off by a few eps of it
     """
 
@@ -189,9 +190,12 @@ class Weighted:
                 walk(total, np.ones_like(total.data), since=variables[0]._number, steps=steps)
             products = [float(np.abs(step.contribution * step.input.data).sum()) for step in steps]
         self.size = max(filter(isfinite, [size, *products]))
-        parts = [[np.abs(s.contribution) for s in steps if s.input is v] for v in variables]
-        largest = [[float(np.max(part, initial=0, where=np.isfinite(part))) for part in own] for own in parts]
-        self.magnitudes = [max(own, default=0.0) for own in largest]
+        parts: dict[Tensor, float] = {}
+        for step in steps:
+            incoming, contribution = _largest(step.incoming), _largest(step.contribution)
+            lost = max(parts.get(step.tensor, 0.0) / incoming, 1.0) if incoming else 1.0  # by cancellation
+            parts[step.input] = max(parts.get(step.input, 0.0), contribution * lost)
+        self.magnitudes = [parts.get(v, 0.0) for v in variables]
 
     def judge(self, place: int, index: tuple[int, ...], got: float) -> Verdict:
         """Compare the derivative by one entry with differences."""
@@ -310,6 +314,10 @@ def _paths(tree: Any, path: str) -> Iterator[str]:
             yield from _paths(value, f"{path}[{i}]")
     elif tree is not None:
         yield path
+
+
+def _largest(x: Any) -> float:
+    return float(np.max(np.abs(x), initial=0, where=np.isfinite(x)))
 
 
 def _array(x: Any) -> Any:
