@@ -25,8 +25,10 @@ alike = data.Standardizer(np.full((1, 8, 8), x.mean()), np.full((1, 8, 8), x.std
 
 network = nn.Sequential(
     nn.Conv2d(1, 16, 3, padding=1, rng=rng),  # (N, 16, 8, 8)
+    nn.BatchNorm2d(16),
     nn.ReLU(),
     nn.Conv2d(16, 32, 3, padding=1, rng=rng),  # (N, 32, 8, 8)
+    nn.BatchNorm2d(32),
     nn.ReLU(),
     nn.MaxPool2d(2),  # (N, 32, 4, 4)
     nn.Flatten(),  # (N, 512)
@@ -34,7 +36,7 @@ network = nn.Sequential(
     nn.Linear(512, 10, rng=rng),
 )
 model = Classifier(network, table.classes, standardizer=alike)
-model.fit(x, t, epochs=options.epochs, batch_size=64, lr=0.004, weight_decay=0.1, rng=rng)
+model.fit(x, t, epochs=options.epochs, batch_size=64, lr=0.01, weight_decay=0.1, rng=rng)
 result = model.evaluate(x_test, t_test)
 print(f"held out: accuracy {result.accuracy:.3f}, log-loss {result.log_loss:.3f}")
 

@@ -506,7 +506,8 @@ def test_every_layer_that_a_file_can_name_comes_back(tmp_path: Path) -> None:
     loaded = train.Classifier.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(loaded.predict_proba(pictures), model.predict_proba(pictures))
     assert loaded.network[1].weight.dtype == np.float64
-    layers = [nn.Conv2d(1, 3, 2, padding=1, rng=0), nn.MaxPool2d(2), nn.AvgPool2d((1, 2)), nn.Flatten()]
+    layers = [nn.Conv2d(1, 3, 2, padding=1, rng=0), nn.BatchNorm2d(3, momentum=0.3), nn.MaxPool2d(2)]
+    layers += [nn.AvgPool2d((1, 2)), nn.Flatten(), nn.BatchNorm1d(6, eps=0.01)]
     model = train.Classifier(nn.Sequential(*layers, nn.Linear(6, 2)), "ab")
     pictures = np.random.default_rng(0).normal(size=(10, 1, 4, 4))
     model.fit(pictures, T[:10], epochs=1, progress=False).save(tmp_path / "model.npz")
@@ -533,7 +534,10 @@ class Mine(nn.Module):
 
 def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
-    for layer in (Mine(), nn.Linear(2, 2, bias=False), nn.Sequential()):
+    for layer in (
+        Mine(), nn.Linear(2, 2, bias=False), nn.Sequential(), nn.BatchNorm1d(2, affine=False),
+        nn.BatchNorm1d(2, track_running_stats=False),
+    ):  # fmt: skip
         model = train.Classifier(nn.Sequential(layer), "ab", standardizer=data.Standardizer([0, 0], [1, 1]))
         with pytest.raises(CheckpointError):
             model.save(path)

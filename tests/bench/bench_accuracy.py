@@ -46,13 +46,13 @@ def convolutional(table: data.Dataset, epochs: int) -> Fitted:
 
     def network() -> nn.Sequential:
         return nn.Sequential(
-            nn.Conv2d(1, 16, 3, padding=1, rng=rng), nn.ReLU(),
-            nn.Conv2d(16, 32, 3, padding=1, rng=rng), nn.ReLU(),
+            nn.Conv2d(1, 16, 3, padding=1, rng=rng), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, 32, 3, padding=1, rng=rng), nn.BatchNorm2d(32), nn.ReLU(),
             nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5, rng=rng), nn.Linear(512, 10, rng=rng),
         )  # fmt: skip
 
     pictures = table.inputs.reshape(-1, 1, 8, 8)
-    return trained(table, pictures, network, epochs, rng, True, batch_size=64, lr=0.004, weight_decay=0.1)
+    return trained(table, pictures, network, epochs, rng, True, batch_size=64, lr=0.01, weight_decay=0.1)
 
 
 def trained(

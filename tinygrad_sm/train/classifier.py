@@ -34,6 +34,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "Conv2d": ("in_channels", "out_channels", *WINDOW),
     "MaxPool2d": WINDOW,
     "AvgPool2d": ("kernel_size", "stride", "padding"),
+    "BatchNorm1d": ("num_features", "eps", "momentum"),
+    "BatchNorm2d": ("num_features", "eps", "momentum"),
     "Linear": ("in_features", "out_features"),
     "Dropout": ("p",),
     "LeakyReLU": ("negative_slope",),
@@ -44,8 +46,13 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "Sigmoid": (),
     "Tanh": (),
 }
-
-
+# what the shape of its weight begins with; the size of a window follows
+WEIGHTS: dict[str, tuple[str, ...]] = {
+    "Linear": ("out_features", "in_features"),
+    "Conv2d": ("out_channels", "in_channels"),
+    "BatchNorm1d": ("num_features",),
+    "BatchNorm2d": ("num_features",),
+}
 WIDEST = 64  # what a file may ask of a window: nothing that takes memory
 
 
@@ -222,9 +229,12 @@ def described(layer: nn.Module) -> dict[str, Any]:
     name = type(layer).__name__
     if type(layer) is not getattr(nn, name, None) or name not in LAYERS:
         raise CheckpointError(f"a model's file cannot hold a layer {name}; it can hold {', '.join(LAYERS)}")
-    if vars(layer).get("bias", True) is None:
-        raise CheckpointError(f"a model's file cannot hold a {name} without bias")
-    return {"layer": name, **{setting: getattr(layer, setting) for setting in LAYERS[name]}}
+    description = {"layer": name, **{setting: getattr(layer, setting) for setting in LAYERS[name]}}
+    state = layer.state_dict()
+    again = rebuilt(0, description, {f"0.{key}": array for key, array in state.items()})
+    if repr(again) != repr(layer) or again.state_dict().keys() != state.keys():
+        raise CheckpointError(f"a model's file cannot hold {layer!r}; it can hold {again!r}")
+    return description
 
 
 def rebuilt(i: int, description: dict[str, Any], state: dict[str, NDArray[Any]]) -> nn.Module:
@@ -238,13 +248,10 @@ def rebuilt(i: int, description: dict[str, Any], state: dict[str, NDArray[Any]])
         settings[window] = tuple(settings[window])
         if not all(type(n) is int and n <= WIDEST for n in settings[window]):
             raise CheckpointError(f"layer {i} has no {window}, or one wider than {WIDEST}")
-    if name in ("Linear", "Conv2d"):
-        weight = state[f"{i}.weight"]
-        counts = [
-            settings[f"{way}_{'features' if name == 'Linear' else 'channels'}"] for way in ("out", "in")
-        ]
-        if weight.shape != (*counts, *settings.get("kernel_size", ())):
+    if name in WEIGHTS:
+        weight = state.get(f"{i}.weight", np.empty(()))
+        if weight.shape != (*(settings[size] for size in WEIGHTS[name]), *settings.get("kernel_size", ())):
             raise CheckpointError(f"layer {i} has another size than its weight, {weight.shape}")
-        options = {"dtype": weight.dtype, "rng": 0}
+        options = {"dtype": weight.dtype} if name.startswith("Batch") else {"dtype": weight.dtype, "rng": 0}
     make: Callable[..., nn.Module] = getattr(nn, name)
     return make(**settings, **options)
