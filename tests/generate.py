@@ -84,7 +84,10 @@ def typed(p: inspect.Parameter) -> str:
     return f"{star}{p.name}: {kind if not star else 'Any'}" + ("" if p.default is p.empty else " = ...")
 
 
-ARITHMETIC = "add sub mul truediv floordiv mod divmod pow matmul and or xor lshift rshift".split()
+ARITHMETIC = [
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
+    "rshift",
+]  # fmt: skip
 OPERATORS = "".join(
     f"    def __{name}__(self, other: Any, /) -> {'Any' if 'divmod' in name else 'Tensor'}: ...\n"
     for name in [*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), "lt", "le", "gt", "ge"]

@@ -551,7 +551,8 @@ def test_example(op: Primitive) -> None:
 def of_rules(function: Any) -> bool:
     """Whether it stands on a page of rules: not on that of softmax, nor in nn, nor in a test."""
     rules = [function] if not isinstance(function, Primitive) else [rule for rule in function.rules if rule]
-    return all(f.__module__.startswith("tinygrad_sm.rules") for f in rules)
+    pages = "tinygrad_sm.rules", "tinygrad_sm.compositions"
+    return all(f.__module__.startswith(pages) for f in rules)
 
 
 OWN_TESTS = {"cofactors", "stop_gradient"}
