@@ -13,7 +13,7 @@ from ..program import Array, Equation, Program, Variable
 from .cells import Block
 from .layers import Net, Placed, Point, arrange
 
-__all__ = ["Card", "Edge", "Group", "Nesting", "lay_out", "nest"]
+__all__ = ["Card", "Edge", "Group", "Key", "Nesting", "lay_out", "nest"]
 
 LARGE, FAR = 400, 60  # equations; over how many of them lines are drawn in a graph of more than so many
 Key = tuple[str, int]  # which variable; 0, or the number of the card that stands in for its own

@@ -6,13 +6,13 @@ else need be installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import pairwise
 
 from ..program import Array, Program
 from .cells import SMALL, Block, blocks, table, text
-from .groups import Card, Edge, Group, Nesting, lay_out, nest
+from .groups import Card, Edge, Group, Key, Nesting, lay_out, nest
 from .layers import Point
 from .numbers import clip, plain, summary
 from .story import infix
@@ -44,11 +44,15 @@ STYLE = """
 .g .edge { fill: none; stroke: #6b6b6b; }
 .g .chip { fill: #fbf9fe; stroke: #8d6bb8; }
 .g .tip { fill: #6b6b6b; } .g .on { fill: #111; } .g .deep { fill: #fff; }
+.g .ghost .card { fill: none; stroke: #b5b5b5; stroke-dasharray: 2 4; stroke-width: 1; }
+.g .ghost text { fill: #767676; } .g .ghost .edge { stroke: #d0d0d0; } .g .caption { fill: none; }
 @media (prefers-color-scheme: dark) {
 .g { fill: #e6e6e6; } .g .page { fill: #16181d; } .g .dim { fill: #b0b0b0; } .g .card { fill: #22252c; }
 .g .parameter { fill: #12324a; stroke: #56b4e9; } .g .constant { fill: #2b2b2b; stroke: #9a9a9a; }
 .g .output { fill: #46260f; stroke: #e69f00; }
-.g .chip { fill: #2a2333; stroke: #a387cc; } .g .edge { stroke: #a8a8a8; } .g .tip { fill: #a8a8a8; }
+.g .chip { fill: #2a2333; stroke: #a387cc; } .g .edge { stroke: #a8a8a8; }
+.g .ghost .card { stroke: #5a5a5a; } .g .ghost text { fill: #9a9a9a; } .g .ghost .edge { stroke: #3c3f46; }
+.g .tip { fill: #a8a8a8; }
 }"""
 
 
@@ -66,25 +70,38 @@ def svg(program: Program, depth: int | None = None, down: bool = False) -> str:
     """
     nesting = opened(program, depth)
     sized(nesting, down)
+    width, height = placed(nesting, down)
+    frames = [piece for group in nesting.groups[1:] for piece in frame(group, down)]
+    arrows = [arrow(line, tip, down) for _, line, tip in lines(nesting)]
+    cards = [piece for card in nesting.cards for piece in picture(card, down)]
+    chips = [piece for edge in nesting.edges for piece in chip(edge, names(program), down)]
+    return page(f"graph {program.title}", (width, height), [*frames, *arrows, *cards, *chips])
+
+
+def placed(nesting: Nesting, down: bool) -> Point:
+    """Lay out what has its size; the size of it all."""
     for group in nesting.groups[1:]:
         group.size = turned((columns(title(group.path)) * SMALL + 24, 0.0), down)
     pads = (turned(FRAME[0], down), turned(FRAME[1], down))
-    width, height = turned(lay_out(nesting, pads), down)
-    parts = [piece for group in nesting.groups[1:] for piece in frame(group, down)]
-    parts += [arrow(line, tip, down) for line, tip in lines(nesting)]
-    parts += [piece for card in nesting.cards for piece in picture(card, down)]
-    of = plain(", ".join(v.name for v in program.outputs))
-    parts += [piece for edge in nesting.edges for piece in chip(edge, of, down)]
-    w, h = width + 2 * MARGIN, height + 2 * MARGIN
-    name = escape(plain(f"graph {program.title}"))
+    return turned(lay_out(nesting, pads), down)
+
+
+def page(title: str, size: Point, parts: Iterable[str]) -> str:
+    """A picture of its own with what is in it."""
+    w, h = size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
     box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w:.1f} {h:.1f}"'
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w:.0f}" height="{h:.0f}"',
         f"{box}>",
-        f"<title>{name}</title><style>{STYLE}</style>",
+        f"<title>{escape(plain(title))}</title><style>{STYLE}</style>",
         f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w:.1f}" height="{h:.1f}"/>',
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
+
+
+def names(program: Program) -> str:
+    """What the program computes."""
+    return plain(", ".join(v.name for v in program.outputs))
 
 
 def opened(program: Program, depth: int | None) -> Nesting:
@@ -151,22 +168,27 @@ def sized(nesting: Nesting, down: bool) -> None:
     pictures = len(nesting.cards) <= MOST_CARDS
     for edge in nesting.edges:
         arriving.setdefault(id(edge.to), []).append(edge)
+    for card in nesting.cards:
+        fit(card, arriving.get(id(card), []), pictures, down)
+
+
+def fit(card: Card, edges: list[Edge], pictures: bool, down: bool) -> None:
+    """Give a card its size, and the edges that arrive at it their places."""
+    card.blocks = blocks_of(card, pictures)
+    for edge in edges:
         if edge.part is not None:
             [edge.block] = blocks([("↑" if down else "←", edge.part)], pictures)
-    for card in nesting.cards:
-        card.blocks = blocks_of(card, pictures)
-        along, across = turned(size_of(card), down)
-        edges = arriving.get(id(card), [])
-        sizes = [turned(chip_size(edge), down) for edge in edges]
-        longest = max((length for length, _ in sizes), default=0.0)
-        card.strip = longest and BEFORE + longest + AFTER
-        slots = [wide + BETWEEN for _, wide in sizes]
-        across = max(across, sum(slots))
-        at, spare = 0.0, (across - sum(slots)) / max(1, len(slots))
-        for edge, slot in zip(edges, slots, strict=True):
-            edge.at = at + (slot + spare) / 2
-            at += slot + spare
-        card.size = card.strip + along, across
+    along, across = turned(size_of(card), down)
+    sizes = [turned(chip_size(edge), down) for edge in edges]
+    longest = max((length for length, _ in sizes), default=0.0)
+    card.strip = longest and BEFORE + longest + AFTER
+    slots = [wide + BETWEEN for _, wide in sizes]
+    across = max(across, sum(slots))
+    at, spare = 0.0, (across - sum(slots)) / max(1, len(slots))
+    for edge, slot in zip(edges, slots, strict=True):
+        edge.at = at + (slot + spare) / 2
+        at += slot + spare
+    card.size = card.strip + along, across
 
 
 def picture(card: Card, down: bool) -> Iterator[str]:
@@ -197,17 +219,17 @@ def frame(group: Group, down: bool) -> Iterator[str]:
     yield text(title(group.path), x + 12, y + 16, "dim") + "</g>"
 
 
-def lines(nesting: Nesting) -> Iterator[tuple[list[Point], bool]]:
-    """All lines, and whether each ends at a card."""
+def lines(nesting: Nesting) -> Iterator[tuple[Key, list[Point], bool]]:
+    """All lines with what goes along them, and whether each ends at a card."""
     for group in nesting.groups:
-        for net, paths in zip(group.nets.values(), group.placed.lines, strict=True):
+        for (key, net), paths in zip(group.nets.items(), group.placed.lines, strict=True):
             for i, path in enumerate(paths):
                 end = group.items[net.sinks[i][0]] if i < len(net.sinks) else None
                 if isinstance(end, Card):
                     x, y = path[-1]
-                    yield [*path[:-1], (x + end.strip, y)], True
+                    yield key, [*path[:-1], (x + end.strip, y)], True
                 else:
-                    yield path, False
+                    yield key, path, False
 
 
 def arrow(line: list[Point], tip: bool, down: bool) -> str:

@@ -1,0 +1,203 @@
+"""Two graphs that compute the same, side by side: what they share is aligned, what one leaves out is grey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UnsupportedError
+from ..program import Equation, Program, Variable, graph
+from ..tensor import Tensor
+from .cells import SMALL, text
+from .groups import Card, Edge, nest
+from .numbers import clip, plain
+from .svg import PAD, arrow, chip, fit, frame, heads, lines, names, page, picture, placed, sized, turned
+from .text import columns
+
+__all__ = ["Comparison", "compare"]
+
+CAPTION, GAP = 24.0, 20.0
+SECOND = -1  # in the key of an edge of the second program
+
+
+class Comparison:
+    """Two programs and what they share.
+
+    first, second   the programs
+    shared          for the name of a variable of the second that the first has too: that variable
+    """
+
+    def __init__(self, first: Program, second: Program) -> None:
+        self.first, self.second = first, second
+        self.shared = dict(pairs(first, second))
+
+    def __repr__(self) -> str:
+        return f"<Comparison {'; '.join(self.findings())}>"
+
+    def findings(self) -> list[str]:
+        """How many ops both take, and by how much the gradients differ where the shared part ends."""
+        own = {equation.name for equation in self.second if self.is_new(equation)}
+        ends = {x.name for equation in self.second if equation.name in own for x in equation.inputs}
+        found = [f"{names(p)}: {len(p)} op{'s' * (len(p) != 1)}" for p in (self.first, self.second)]
+        of = f"d{clip(names(self.first), 20)}"
+        for name, v in self.shared.items():
+            mine, other = v.gradient, self.second[name].gradient
+            if name in ends and mine is not None and other is not None:
+                most = float(np.max(np.abs(mine - other), initial=0.0))
+                about = f"differs by at most {most:.2g}" if most else "is the same"
+                found.append(f"{of}/d{clip(plain(v.name), 20)} {about}")
+        return found
+
+    def is_new(self, equation: Equation) -> bool:
+        """Whether an equation of the second is not one of the first: all that it shares may be its output."""
+        return equation.name not in self.shared or equation.output in self.second.outputs
+
+    def svg(self, down: bool = False) -> str:
+        """Both in one picture, the first above the second (`down`: beside it, both from top to bottom)."""
+        nesting = nest(self.first, None)
+        twins, edges = self.laid_into(nesting.home)
+        own = list(nesting.edges)
+        sized(nesting, down)
+        for name, twin in twins.items():
+            base = nesting.home[self.shared[name].name] if name in self.shared else twin
+            fit(twin, [edge for edge in edges if edge.to is base], True, down)
+            base.strip = max(base.strip, twin.strip)
+            body = max(card.size[0] - card.strip for card in (base, twin))
+            base.size = base.strip + body, max(base.size[1], twin.size[1])
+        nesting.edges += edges
+        width, height = placed(nesting, down)
+        for name, twin in twins.items():
+            base = nesting.home[self.shared[name].name] if name in self.shared else twin
+            for card in (base, twin):
+                card.corner, card.strip, card.size = base.corner, base.strip, base.size
+            for edge in edges:
+                edge.to = twin if edge.to is base else edge.to
+        kept = {id(nesting.home[v.name]) for v in self.shared.values()}
+        frames = [piece for group in nesting.groups[1:] for piece in frame(group, down)]
+        ways = {True: list[str](), False: list[str]()}
+        for key, line, tip in lines(nesting):
+            ways[key[1] == SECOND].append(arrow(line, tip, down))
+        first = [*frames, *ways[False], *(piece for card in nesting.cards for piece in picture(card, down))]
+        first += [piece for edge in own for piece in chip(edge, names(self.first), down)]
+        left_out = [card for card in nesting.cards if id(card) not in kept]
+        ghosts = [*frames, *faint(ways[False]), *(piece for card in left_out for piece in ghost(card, down))]
+        second = ['<g class="ghost">', *ghosts, "</g>", *ways[True]]
+        second += [piece for card in twins.values() for piece in picture(card, down)]
+        second += [piece for edge in edges for piece in chip(edge, names(self.second), down)]
+        one, two, *facts = self.findings()
+        return stacked((width, height), [one, ", ".join([two, *facts])], [first, second], down)
+
+    def laid_into(self, home: dict[str, Card]) -> tuple[dict[str, Card], list[Edge]]:
+        """A card for each variable of the second, at the place of its counterpart or new; the edges."""
+        end = home[self.first.outputs[0].name]
+        made = {equation.name: equation for equation in self.second}
+        twins: dict[str, Card] = {}
+        for v in self.second.variables.values():
+            twins[v.name] = Card(v, made.get(v.name), parent=end.parent)
+            if v.name not in self.shared:
+                assert end.parent is not None
+                end.parent.items.insert(end.parent.items.index(end), twins[v.name])
+        base = {n: home[self.shared[n].name] if n in self.shared else card for n, card in twins.items()}
+        edges = []
+        for equation in self.second:
+            parts = equation.contributions or (None,) * len(equation.inputs)
+            for x, part in zip(equation.inputs, parts, strict=True):
+                edges.append(Edge(base[x.name], base[equation.name], (x.name, SECOND), part))
+        return twins, edges
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture to a file: .svg. Returns the path. Raises UnsupportedError for another kind."""
+        path = Path(path)
+        if path.suffix.lower() != ".svg":
+            raise UnsupportedError(f"a comparison is not saved as {path.name!r}; use .svg")
+        path.write_text(self.svg(), encoding="utf-8")
+        return path
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows."""
+        return {"image/svg+xml": self.svg(), "text/plain": "\n".join(self.findings())}
+
+
+def compare(
+    composed: Tensor | Program, fused: Tensor | Program, names: Mapping[str, Any] | None = None
+) -> Comparison:
+    """Two graphs of one result each, with all gradients, to be seen side by side.
+
+    names   what to call tensors without a name of their own; by default as the caller's variables do
+
+    They share inputs that are the same tensor or array (or have one name and equal values), and what the same
+    ops make of those. Raises UnsupportedError for graphs of several outputs.
+
+    >>> z = Tensor([[2.0, 1.0]], requires_grad=True, name="z")
+    >>> rows, all_at_once = (z * 2).sum(axis=1).sum(), (z * 2).sum()
+    >>> compare(rows, all_at_once)
+    <Comparison rows: 3 ops; all_at_once: 2 ops; drows/dv1 is the same>
+    """
+    pair = [x if isinstance(x, Program) else graph(x, True, names) for x in (composed, fused)]
+    for program in pair:
+        if len(program.outputs) != 1 or not len(program):
+            raise UnsupportedError(f"graphs with one computed output are compared, not one {program.title}")
+    return Comparison(*pair)
+
+
+def pairs(first: Program, second: Program) -> Iterator[tuple[str, Variable]]:
+    """The variables of the second program by name, each with its counterpart in the first."""
+    found: dict[str, Variable] = {}
+    for v in second.inputs:
+        for u in first.inputs:
+            alike = u.name == v.name and u.kind == v.kind and np.array_equal(u.value, v.value)
+            if u.literal is None and v.literal is None and (u.value is v.value or alike):
+                found[v.name] = u
+                break
+    known = {signature(equation, {x.name: x for x in equation.inputs}): equation for equation in first}
+    for equation in second:
+        same = known.get(signature(equation, found))
+        if same and np.array_equal(same.value, equation.value, equal_nan=True):
+            found[equation.name] = same.output
+            literals = zip(equation.inputs, same.inputs, strict=True)
+            found |= {x.name: u for x, u in literals if x.literal is not None}
+    found[second.outputs[0].name] = first.outputs[0]
+    yield from found.items()
+
+
+def signature(equation: Equation, counterparts: Mapping[str, Variable]) -> tuple[Any, ...]:
+    """What an equation does to what, in the names of the first program."""
+    inputs = tuple(
+        (x.literal,) if x.literal is not None else counterparts[x.name].name if x.name in counterparts else x
+        for x in equation.inputs
+    )
+    return equation.primitive.name, inputs, tuple(equation.keywords)
+
+
+def ghost(card: Card, down: bool) -> Iterator[str]:
+    """A card of which only the name is left."""
+    (left, top), (along, across) = card.corner, card.size
+    (x, y), (w, h) = turned((left + card.strip, top), down), turned((along - card.strip, across), down)
+    yield f'<g><rect class="card" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
+    for i, (words, _) in enumerate(heads(card)):
+        yield text(words, x + PAD, y + 15 + 13 * i, "dim" if i else "name")
+    yield "</g>"
+
+
+def faint(arrows: list[str]) -> list[str]:
+    return [way[: way.index('<path class="tip"')] if "tip" in way else way for way in arrows]
+
+
+def stacked(size: tuple[float, float], captions: list[str], parts: list[list[str]], down: bool) -> str:
+    """Pictures of one size one after another, each under its caption."""
+    width = max(size[0], *(columns(words) * SMALL for words in captions))
+    step = turned((0.0, size[1] + CAPTION + GAP), False) if not down else (width + 2 * GAP, 0.0)
+    pieces = []
+    for i, (words, inner) in enumerate(zip(captions, parts, strict=True)):
+        x, y = step[0] * i, step[1] * i
+        pieces.append(f'<g transform="translate({x:.1f} {y:.1f})">')
+        pieces.append(
+            f'<g><rect class="caption" width="{width:.1f}" height="18"/>{text(words, 0, 13, "name")}</g>'
+        )
+        pieces += [f'<g transform="translate(0 {CAPTION})">', *inner, "</g></g>"]
+    last = len(parts) - 1
+    whole = width + step[0] * last, size[1] + CAPTION + step[1] * last
+    return page("; ".join(captions), whole, pieces)
