@@ -85,8 +85,8 @@ def typed(p: inspect.Parameter) -> str:
 
 
 ARITHMETIC = [
-    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor", "lshift",
-    "rshift",
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor",
+    "lshift", "rshift",
 ]  # fmt: skip
 OPERATORS = "".join(
     f"    def __{name}__(self, other: Any, /) -> {'Any' if 'divmod' in name else 'Tensor'}: ...\n"
