@@ -31,10 +31,12 @@ BUILDS_ON = {
     "primitive": {"errors"},
     "reference": {"primitive"},
     "rules": {"primitive"},
+    "composition": {"primitive"},
+    "compositions": {"composition", "rules"},
     "targets": {"primitive"},
-    "softmax": {"targets", "rules"},
+    "softmax": {"targets", "rules", "composition"},
     "losses": {"softmax"},
-    "ops": {"rules", "losses", "primitive"},
+    "ops": {"compositions", "losses"},
     "backprop": {"primitive", "errors"},
     "arraylike": {"ops"},
     "tensor": {"arraylike", "backprop"},
@@ -55,9 +57,10 @@ BUILDS_ON = {
 # layer: what it may import inside a function besides, at the moment when somebody asks for a picture
 FINDS_WHEN_ASKED = {"primitive": {"reference"}, "program": {"show"}, "tensor": {"program", "show"}}
 
-ENGINE = {"errors", "primitive", "rules", "targets", "softmax", "ops", "arraylike", "backprop", "tensor"}
-TABLES = {"rules", "softmax", "losses"}
-CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE = 250, 1000
+ENGINE = {"errors", "primitive", "rules", "softmax", "tensor"}
+AROUND_IT = {"arraylike", "backprop", "composition", "ops", "targets"}
+TABLES = {"rules", "compositions", "softmax", "losses"}
+CODE_LINES_OF_A_FILE, CODE_LINES_OF_THE_ENGINE, CODE_LINES_AROUND_IT = 250, 1000, 500
 WIDTH, WIDTH_OF_RULES = 110, 120
 
 
@@ -227,8 +230,9 @@ def test_files_fit_on_a_few_screens() -> None:
 
 
 def test_the_engine_stays_small() -> None:
-    lengths = {module: length for module, length in LENGTH.items() if layer(module) in ENGINE}
-    assert sum(lengths.values()) <= CODE_LINES_OF_THE_ENGINE, lengths
+    for layers, most in (ENGINE, CODE_LINES_OF_THE_ENGINE), (AROUND_IT, CODE_LINES_AROUND_IT):
+        lengths = {module: length for module, length in LENGTH.items() if layer(module) in layers}
+        assert sum(lengths.values()) <= most, lengths
 
 
 def test_lines_fit_the_page() -> None:

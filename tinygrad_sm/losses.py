@@ -1,4 +1,7 @@
-"""Losses besides the softmax cross-entropy. The letters: z logits; t targets; y output; g = dL/dy."""
+"""Losses made of other functions, softmax cross-entropy by the composed road first.
+
+The letters: z logits; t targets; y output; g = dL/dy.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,35 @@ from typing import Any
 
 import numpy as np
 
+from .composition import composition
 from .errors import DataError, ShapeError
-from .primitive import PRIMITIVES, Array, Differentiable, composition, primitive
+from .primitive import PRIMITIVES, Array, Differentiable, primitive
 from .softmax import floating
-from .targets import divisor, factors, read_targets, reduced, to_rows
+from .targets import distributions, divisor, factors, read_targets, reduced, to_rows
+
+
+@composition()
+def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False) -> Array:
+    """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative,
+    as it is taught.
+
+    C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the
+    logits' shape, and are not asked to sum to 1. With shift=True the row's largest logit is subtracted first;
+    without, exp overflows at logits above 709 (88 in float32) and C is NaN.
+
+    >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
+    np.float64(0.41703001627783...)
+    """
+    z = z if isinstance(z, Differentiable) else floating(z)
+    k = z.shape[-1]
+    if np.shape(targets) != z.shape:
+        targets, _ = read_targets(z, np.asarray(targets), 0, None, None, -1)
+        targets = np.reshape(distributions(targets, None, k, 0, None, z.dtype), z.shape)
+    if shift:
+        z = z - np.max(z, -1, keepdims=True)
+    e = np.exp(z)
+    a = e / np.sum(e, -1, keepdims=True)
+    return -np.sum(targets * np.log(a)) / divisor(np.empty(z.size // k), None, "mean")
 
 
 def binary_cross_entropy(z: Array, t: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import losses, rules, softmax  # noqa: F401 (they fill the tables)
+from . import compositions, losses, rules, softmax  # noqa: F401 (they fill the tables)
 from .errors import UnsupportedError
 from .primitive import DISPATCH, FUNCTIONS, PRIMITIVES, Primitive
 

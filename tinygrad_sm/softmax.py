@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DataError
-from .primitive import PRIMITIVES, Array, Axis, Differentiable, composition, filled, fused, primitive
+from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 from .targets import (
@@ -287,30 +287,3 @@ primitive(logsumexp,   r"\ln \sum e^{z}",
     shapes="z without the axes given (kept with length 1 if keepdims), a scalar if axis is None",
     example="round(float(tg.logsumexp([2., 1., 0.1])), 12) -> 2.417030016278")
 # fmt: on
-
-
-# ---- the composed route ----
-
-
-@composition()
-def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False) -> Array:
-    """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative,
-    as it is taught.
-
-    C = -(1/N) sum t ln(exp(z) / sum exp(z)). Logits (K,) or (N, K); targets are class indices or of the
-    logits' shape, and are not asked to sum to 1. With shift=True the row's largest logit is subtracted first;
-    without, exp overflows at logits above 709 (88 in float32) and C is NaN.
-
-    >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
-    np.float64(0.41703001627783...)
-    """
-    z = z if isinstance(z, Differentiable) else floating(z)
-    k = z.shape[-1]
-    if np.shape(targets) != z.shape:
-        targets, _ = read_targets(z, np.asarray(targets), 0, None, None, -1)
-        targets = np.reshape(distributions(targets, None, k, 0, None, z.dtype), z.shape)
-    if shift:
-        z = z - np.max(z, -1, keepdims=True)
-    e = np.exp(z)
-    a = e / np.sum(e, -1, keepdims=True)
-    return -np.sum(targets * np.log(a)) / divisor(np.empty(z.size // k), None, "mean")

@@ -194,9 +194,7 @@ class Tensor(ArrayLike):
     def retain_grad(self) -> None:
         """Let backward() put dL/dtensor into .grad also if this tensor was computed."""
         if not self._requires_grad:
-            raise GradientError(
-                f"retain_grad: {self.label} does not require grad, so there will be no gradient"
-            )
+            raise GradientError(f"retain_grad: {self.label} does not require grad: it will get none")
         self._hooks = self._hooks or {}
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Hook:
@@ -210,9 +208,7 @@ class Tensor(ArrayLike):
         Tensor([10., 10.])
         """
         if not self._requires_grad:
-            raise GradientError(
-                f"register_hook: {self.label} does not require grad, so the hook would not be called"
-            )
+            raise GradientError(f"register_hook: {self.label} does not require grad: it will get none")
         return Hook(self, hook)
 
     def _with(self, total: Any) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingError
-from ..primitive import Array, Primitive, Rule, composed, composition, primitive
+from ..primitive import Array, Primitive, Rule, primitive
 
 
 def elementwise(function: Any, formula: str, *rules: Rule | None, **about: Any) -> Primitive:
@@ -51,7 +51,6 @@ def dsinc(x: Array) -> Array:
     return np.where(near, -pi / 3 * z * series, (np.cos(pi * away) - np.sinc(away)) / away)
 
 
-# fmt: off
 # function                    formula                      rules
 elementwise(np.add,           r"a + b",                    lambda g, y, a, b: g,
                                                            lambda g, y, a, b: g)
@@ -126,7 +125,6 @@ primitive(np.nan_to_num,      r"x \text{ if finite}",      lambda g, y, x, nan=0
     shapes="any", example="tg.nan_to_num([1., np.nan])")
 primitive(np.round,           r"\mathrm{round}(x)",        lambda g, y, x, decimals=0: np.zeros_like(g),
     numpy=(np.around,), shapes="any", example="tg.round([1.26, 2.5], 1)")
-
 # constant almost everywhere: the derivative is 0
 for step, formula in {np.floor: r"\lfloor x \rfloor", np.ceil: r"\lceil x \rceil", np.trunc: r"\mathrm{trunc}\, x",
     np.fix: r"\mathrm{trunc}\, x", np.rint: r"\mathrm{round}(x)", np.sign: r"\mathrm{sign}\, x"}.items():
@@ -135,19 +133,3 @@ elementwise(np.floor_divide,  r"\lfloor a / b \rfloor",    lambda g, y, a, b: np
                                                            lambda g, y, a, b: np.zeros_like(g))
 elementwise(np.heaviside,     r"0, b, 1 \text{ for } a < 0, a = 0, a > 0", lambda g, y, a, b: np.zeros_like(g),
                                                            lambda g, y, a, b: g * (a == 0))
-
-composed(np.divmod, "The floor of a / b, and what remains.", lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
-composed(np.modf, "The part of x behind the point, and the part before it.", lambda x: (np.fmod(x, 1), np.trunc(x)))
-# fmt: on
-
-
-@composition(np.clip)
-def clip(x: Array, a_min: Array = None, a_max: Array = None, *, min: Array = None, max: Array = None) -> Array:
-    """x, but a_min where it is below and a_max where it is above; min and max are other names of the bounds."""
-    return clamp(x, a_min if min is None else min, a_max if max is None else max)
-
-
-@composition(np.where)
-def where(condition: Array, *branches: Array) -> Any:
-    """Entries of the first branch where the condition holds, else of the second; without branches, where it holds."""
-    return choose(condition, *branches) if branches else np.nonzero(condition)

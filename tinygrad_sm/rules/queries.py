@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Array, Differentiable, composed, composition, primitive
-from .shapes import stop_gradient
+from ..primitive import primitive
 
 QUERIES: dict[Any, str] = {
     np.greater: "a > b", np.greater_equal: r"a \ge b", np.less: "a < b", np.less_equal: r"a \le b",
@@ -26,30 +25,3 @@ QUERIES: dict[Any, str] = {
 }  # fmt: skip
 for function, formula in QUERIES.items():
     primitive(function, formula, *[None] * getattr(function, "nin", 1))
-
-composed(np.nonzero, "The places of what is not 0, an array for each axis.", lambda x: tuple(np.argwhere(x).T))
-
-
-def plain(value: Any) -> Any:
-    """A Tensor's array, also in lists."""
-    if isinstance(value, tuple | list):
-        return type(value)([plain(v) for v in value])
-    return np.asarray(stop_gradient(value)) if isinstance(value, Differentiable) else value
-
-
-def answer(function: Any) -> None:
-    """Let NumPy answer in its own words: with a Python number, a text, several arrays."""
-    doc = f"NumPy's {function.__name__}, of plain arrays."
-    composed(function, doc, lambda *arrays, **how: function(*plain(arrays), **how))
-
-
-for function in (np.allclose, np.array_equal, np.array_equiv, np.unique, np.lexsort, np.histogram, np.result_type,
-                 np.can_cast, np.isscalar, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory,
-                 np.array_str, np.array_repr, np.array2string, np.ix_):  # fmt: skip
-    answer(function)
-
-
-@composition(np.full_like)
-def full_like(x: Array, fill_value: Array) -> Array:
-    """An array as x, with fill_value everywhere."""
-    return np.broadcast_to(fill_value, np.shape(x)).astype(x.dtype)

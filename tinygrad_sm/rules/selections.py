@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Array, Primitive, composed, composition, primitive
-from .shapes import along
+from ..primitive import Array, Primitive, primitive
 
 
 def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
@@ -22,7 +21,6 @@ def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
     return y
 
 
-# fmt: off
 # function                         formula                       rule
 primitive(lambda x, key: x[key],   r"x_{k}",                     lambda g, y, x, key=():
         scatter_add(g, key=key, shape=np.shape(x)),
@@ -30,80 +28,3 @@ primitive(lambda x, key: x[key],   r"x_{k}",                     lambda g, y, x,
 scatter_add: Primitive = primitive(scatter, r"0, \; y_{k} \mathrel{+}= x", lambda g, y, x, key=(), shape=(): g[key],
     name="scatter_add",            shapes="x of the shape of y[key]; y of `shape`",
     example="tg.scatter_add(1.0, key=1, shape=(3,))")
-
-composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0: np.where(triangle(x, k), x, 0))
-composed(np.triu, "The entries on the diagonal k and above, else 0.", lambda x, k=0: np.where(triangle(x, k - 1), 0, x))
-composed(np.trace, "The sum of a diagonal.", lambda x, offset=0, axis1=0, axis2=1:
-    np.sum(np.diagonal(x, offset, axis1, axis2), -1))
-composed(np.diagflat, "The entries on a diagonal, else 0.", lambda x, k=0: np.diag(np.ravel(x), k))
-composed(np.compress, "Where the condition holds along an axis.", lambda condition, a, axis=None:
-    np.take(a, np.flatnonzero(condition), axis))
-composed(np.extract, "Where the condition holds, flat.", lambda condition, arr: np.take(arr, np.flatnonzero(condition)))
-composed(np.repeat, "Each entry so many times.", lambda x, repeats, axis=None:
-    np.take(x, np.repeat(np.arange(np.size(x, axis)), repeats), axis))
-composed(np.sort, "The entries in order of size.", lambda x, axis=-1, *, kind=None, stable=None:
-    ranked(x, np.argsort, axis, kind=kind, stable=stable))
-composed(np.partition, "As sorted at kth; what is smaller before it, what is larger after it.", lambda x, kth, axis=-1:
-    ranked(x, np.argpartition, axis, kth=kth))
-composed(np.choose, "For each entry the choice with the number that stands in a.", lambda a, choices:
-    np.select([np.equal(a, i) for i in range(len(choices))], choices))
-# fmt: on
-
-
-def triangle(x: Array, k: int) -> Array:
-    """Whether an entry is on diagonal k or below."""
-    return np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)
-
-
-def ranked(x: Array, order: Any, axis: int | None, **how: Any) -> Array:
-    """The entries in an order found by a query; it is a constant."""
-    if axis is None:
-        x, axis = np.reshape(x, -1), 0
-    return np.take_along_axis(x, order(x, axis=axis, **how), axis)
-
-
-@composition(np.take)
-def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
-    """The entries at some places along an axis, or of x as if flat."""
-    if axis is None:
-        x, axis = np.reshape(x, -1), 0
-    indices, n = np.asarray(indices), np.shape(x)[axis]
-    if mode != "raise":
-        indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
-    return x[along(axis, x.ndim, indices)]
-
-
-@composition(np.take_along_axis)
-def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
-    """For each line along the axis, the entries at its own places."""
-    if axis is None:
-        x, axis = np.reshape(x, -1), 0
-    grid = list(np.ix_(*map(np.arange, np.shape(x))))
-    grid[axis] = indices
-    return x[tuple(grid)]
-
-
-@composition(np.diagonal)
-def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """Entries (i, i + offset) of two axes, as the last axis."""
-    x = np.moveaxis(x, (axis1, axis2), (-2, -1))
-    places = np.arange(max(0, min(x.shape[-2] + min(offset, 0), x.shape[-1] - max(offset, 0))))
-    return x[..., places - min(offset, 0), places + max(offset, 0)]
-
-
-@composition(np.diag)
-def diag(x: Array, k: int = 0) -> Array:
-    """The matrix with x on diagonal k, or the diagonal k of the matrix x."""
-    if np.ndim(x) == 2:
-        return np.diagonal(x, k)
-    n, places = len(x) + abs(k), np.arange(len(x))
-    return scatter_add(x, key=(places - min(k, 0), places + max(k, 0)), shape=(n, n))
-
-
-@composition(np.select)
-def select(condlist: Any, choicelist: Any, default: Array = 0) -> Array:
-    """For each entry the first choice whose condition holds, else the default."""
-    y = default
-    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        y = np.where(condition, choice, y)
-    return y

@@ -4,15 +4,12 @@ i is the place of an input among many.
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..errors import ShapeError, UnsupportedError
-from ..primitive import Array, composed, composition, primitive
+from ..primitive import Array, primitive
 
 
 def inverse(axes: Any) -> Any:
@@ -40,7 +37,6 @@ def inner_part(x: Array, pad_width: Any) -> Any:
     return tuple(slice(before, before + n) for (before, _), n in zip(widths.tolist(), np.shape(x), strict=True))
 
 
-# fmt: off
 # function                 formula                       rule
 primitive(np.copy,         r"x",                         lambda g, y, x: g,
     numpy=(np.positive, np.conjugate, np.real),  shapes="any",                 example="tg.copy(2.0)")
@@ -79,137 +75,7 @@ frame = primitive(lambda x, pad_width, constant_values: np.pad(x, pad_width, con
         g[inner_part(x, pad_width)],
     name="pad",            shapes="x's, each axis longer by its two widths")
 
-composed(np.shape, "The shape of an array.", lambda a: a.shape if hasattr(a, "shape") else np.asarray(a).shape)
-composed(np.ndim, "The number of axes.", lambda a: len(np.shape(a)))
-composed(np.size, "The number of entries, or the length along an axis.", lambda a, axis=None:
-    prod(np.shape(a)[i] for i in axes_of(a, axis)))
-composed(np.ravel, "All entries in one row.", lambda x, order="C": np.reshape(x, -1, order))
-composed(np.fliplr, "Each row backwards.", lambda x: np.flip(x, 1))
-composed(np.flipud, "The rows in the opposite order.", lambda x: np.flip(x, 0))
-composed(np.matrix_transpose, "The last two axes exchanged.", lambda x: np.swapaxes(x, -1, -2))
-composed(np.rollaxis, "One axis moved to stand before another.", lambda x, axis, start=0:
-    np.moveaxis(x, axis, (start % x.ndim if start < 0 else start) - (axis % x.ndim < start % (x.ndim + 1))))
-composed(np.append, "Values after those of x, all flat if axis is None.", lambda x, values, axis=None:
-    np.concatenate((x, values), axis))
-composed(np.vstack, "Arrays one below another.", lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
-composed(np.hstack, "Arrays one after another along their second axis, or their only one.", lambda arrays:
-    np.concatenate(flat := each(np.atleast_1d, arrays), min(flat[0].ndim, 2) - 1))
-composed(np.dstack, "Arrays one behind another, along the third axis.", lambda arrays:
-    np.concatenate(each(np.atleast_3d, arrays), 2))
-composed(np.column_stack, "Vectors as columns, matrices as they are, side by side.", lambda arrays:
-    np.concatenate([x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in arrays], 1))
-composed(np.hsplit, "Cut along the second axis, or the only one.", lambda x, indices_or_sections:
-    np.split(x, indices_or_sections, min(x.ndim, 2) - 1))
-composed(np.vsplit, "Cut along the first axis.", lambda x, indices_or_sections: np.split(x, indices_or_sections, 0))
-composed(np.dsplit, "Cut along the third axis.", lambda x, indices_or_sections: np.split(x, indices_or_sections, 2))
-composed(np.broadcast_arrays, "Arrays stretched to one shape.", lambda *x:
-    tuple(np.broadcast_to(a, np.broadcast_shapes(*map(np.shape, x))) for a in x))
-composed(np.atleast_1d, "A scalar as a vector.", lambda *x: alone([np.reshape(a, np.shape(a) or (1,)) for a in x]))
-composed(np.atleast_2d, "A vector as a row.", lambda *x:
-    alone([np.reshape(a, (1,) * (2 - np.ndim(a)) + np.shape(a)) for a in x]))
-composed(np.atleast_3d, "A vector as (1, n, 1), a matrix as (n, m, 1).", lambda *x:
-    alone([np.reshape(a, np.shape(a) + (1,) * (3 - np.ndim(a))) for a in each(np.atleast_2d, x)]))
-# fmt: on
-
 
 def axes_of(x: Array, axis: Any) -> tuple[int, ...]:
     """The axes meant, counted from 0; all if axis is None."""
     return normalize_axis_tuple(range(np.ndim(x)) if axis is None else axis, np.ndim(x))
-
-
-def each(function: Any, arrays: Sequence[Array]) -> list[Array]:
-    """The function of each array."""
-    return [function(a) for a in arrays]
-
-
-def alone(arrays: list[Array]) -> Any:
-    """The only one by itself."""
-    return arrays[0] if len(arrays) == 1 else tuple(arrays)
-
-
-@composition(np.split)
-def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """Cut into equal parts, or before the indices given."""
-    if np.ndim(indices_or_sections) == 0 and (n := np.shape(x)[axis]) % indices_or_sections:
-        raise ShapeError(f"split: {n} entries do not make {indices_or_sections} equal parts; use array_split")
-    return array_split(x, indices_or_sections, axis)  # type: ignore[no-any-return]
-
-
-@composition(np.reshape)
-def reshape(x: Array, shape: Any, order: str = "C") -> Array:
-    """The same entries in another shape; with order "F" they are counted along the first axis first."""
-    if order not in ("C", "F"):
-        raise UnsupportedError(f'reshape: order must be "C" or "F", not {order!r}')
-    if order == "F":
-        return np.transpose(arrange(np.transpose(x), shape=np.atleast_1d(shape)[::-1].tolist()))
-    return arrange(x, shape=shape)
-
-
-@composition(np.moveaxis)
-def moveaxis(x: Array, source: Any, destination: Any) -> Array:
-    """The axes of x in another order: `source` at `destination`, the rest as they stand."""
-    source, destination = axes_of(x, source), axes_of(x, destination)
-    axes = [axis for axis in range(np.ndim(x)) if axis not in source]
-    for to, axis in sorted(zip(destination, source, strict=True)):
-        axes.insert(to, axis)
-    return np.transpose(x, axes)
-
-
-@composition(np.concatenate)
-def concatenate(arrays: Sequence[Array], axis: int | None = 0) -> Array:
-    """Arrays one after another along an axis that they have (flattened first if axis is None).
-
-    >>> concatenate([np.array([1.0, 2.0]), np.array([3.0])])
-    array([1., 2., 3.])
-    """
-    if axis is None:
-        arrays, axis = [np.reshape(a, -1) for a in arrays], 0
-    return join(*arrays, axis=axis)
-
-
-@composition(np.stack)
-def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
-    """Arrays of one shape side by side along a new axis.
-
-    >>> stack([np.array([1.0, 2.0]), np.array([3.0, 4.0])], axis=1)
-    array([[1., 3.],
-           [2., 4.]])
-    """
-    return pile(*arrays, axis=axis)
-
-
-@composition()
-def array(nested: Any) -> Array:
-    """Nested lists of tensors and numbers as one array: np.array, which cannot do that, for tensors."""
-    return np.stack([array(entry) for entry in nested]) if isinstance(nested, list | tuple) else np.copy(nested)
-
-
-@composition(np.array_split)
-def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """Cut into so many parts, of which the first may be longer by one, or before the indices given."""
-    n, cuts = np.shape(x)[axis], indices_or_sections
-    if np.ndim(cuts) == 0:
-        cuts = [n // cuts * i + min(i, n % cuts) for i in range(1, cuts)]
-    return [x[along(axis, x.ndim, slice(start, stop))] for start, stop in pairwise([0, *cuts, n])]
-
-
-@composition(np.tile)
-def tile(x: Array, reps: Any) -> Array:
-    """x again and again, so many times along each axis."""
-    ndim = max(np.ndim(x), np.size(reps))
-    reps = (1,) * (ndim - np.size(reps)) + tuple(np.atleast_1d(reps).tolist())
-    shape = (1,) * (ndim - np.ndim(x)) + np.shape(x)
-    y = np.reshape(x, [n for length in shape for n in (1, length)])
-    y = np.broadcast_to(y, [n for pair in zip(reps, shape, strict=True) for n in pair])
-    return np.reshape(y, [r * n for r, n in zip(reps, shape, strict=True)])
-
-
-@composition(np.pad)
-def pad(x: Array, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Array:
-    """Entries added at the ends of the axes: constants, or copies of x (modes edge, reflect, symmetric, wrap)."""
-    if mode == "constant":
-        return frame(x, pad_width=pad_width, constant_values=constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise UnsupportedError(f"pad: mode={mode!r} is not here; constant, edge, reflect, symmetric and wrap are")
-    places = np.reshape(np.arange(np.size(x)), np.shape(x))
-    return np.reshape(x, -1)[np.pad(places, pad_width, mode)]
