@@ -346,3 +346,48 @@ def test_a_program_keeps_no_graph_alive() -> None:
     finally:
         gc.enable()
     assert program["z"].gradient is not None
+
+
+def test_the_backward_pass_is_a_program_too() -> None:
+    loss, _ = softmax_cross_entropy()
+    program = graph(loss, backward=True)
+    forward = [str(equation) for equation in graph(loss)]
+    assert [str(equation) for equation in program][: len(forward)] == forward
+    passed = program[len(forward) :]
+    assert {equation.scope for equation in passed} == {("backward",)}
+    assert {v.kind for equation in passed for v in (equation.output,)} == {"gradient"}
+    assert [v.name for v in program.outputs] == ["C", "dz"]
+    expected = graph(loss, gradients=True)
+    for name in ("z", "e", "s", "a", "l", "t", "C"):
+        np.testing.assert_array_equal(program[f"d{name}"].value, expected[name].gradient)
+        np.testing.assert_array_equal(program[name].gradient, expected[name].gradient)
+    assert "de = add(g1, g6)" in [str(equation) for equation in passed]
+    again = program.replay({"z": np.array([[0.0, 1.0, 2.0]])})
+    a = np.exp([0.0, 1.0, 2.0]) / np.exp([0.0, 1.0, 2.0]).sum()
+    np.testing.assert_allclose(again["dz"], [a - [1, 0, 0]], rtol=1e-13)
+
+
+def test_the_backward_pass_starts_as_the_latest_did() -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    y.backward(np.array([1.0, 10.0]))
+    assert np.array_equal(graph(y, backward=True)["dx"].value, [2, 40])
+    assert np.array_equal(x.grad.data, [2, 40])
+
+
+def test_the_backward_pass_of_several_outputs_is_refused() -> None:
+    x = tg.Tensor(1.0, requires_grad=True)
+    with pytest.raises(UnsupportedError, match="add them up"):
+        graph((x * 1, x * 2), backward=True)
+    with pytest.raises(GradientError):
+        graph(tg.stack([x, x]), backward=True)
+
+
+def test_a_leaf_and_a_sum_have_backward_passes() -> None:
+    x = tg.Tensor(3.0, requires_grad=True)
+    alone = graph(x, backward=True)
+    assert [(v.name, v.value) for v in alone.outputs] == [("x", 3), ("dx", 1)]
+    a, b = tg.Tensor(1.0, requires_grad=True), tg.Tensor(2.0, requires_grad=True)
+    program = graph(a + b, backward=True)
+    assert [v.name for v in program.outputs][1:] == ["da", "db"]
+    assert program["da"].value == program["db"].value == 1

@@ -254,3 +254,13 @@ def test_few_lines_cross_and_long_lines_are_straight() -> None:
     assert all((above[2 * i] < above[2 * i + 1]) == (above[0] < above[1]) for i in range(3))
     rights = [x for x, _ in placed.corners]
     assert rights[0] < rights[2] < rights[4] < rights[6] < rights[7]
+
+
+def test_the_backward_pass_is_drawn() -> None:
+    z = tg.Tensor([[2.0, 1.0, 0.1]], requires_grad=True, name="z")
+    program = graph(tg.sum(tg.exp(z)), backward=True)
+    root = ET.fromstring(program.svg())
+    shown = ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+    assert {"backward", "dz"} <= set(shown)
+    assert len(rectangles(root, "gradient")) == sum(v.kind == "gradient" for v in program.variables.values())
+    assert "—" not in shown

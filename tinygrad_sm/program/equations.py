@@ -22,7 +22,7 @@ from ..primitive import Primitive
 __all__ = ["Array", "Equation", "Program", "Variable"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-KINDS = ("parameter", "constant", "intermediate", "output")
+KINDS = ("parameter", "constant", "intermediate", "gradient", "output")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,7 +30,8 @@ class Variable:
     """What an equation reads or makes.
 
     name       unique within its program
-    kind       "parameter" (a leaf that requires grad), "constant", "intermediate" or "output"
+    kind       "parameter" (a leaf that requires grad), "constant", "intermediate", "gradient" (of a backward
+               pass that is shown) or "output"
     value      its array
     gradient   dL/dvariable, or None where it is not known
     scope      the names of the scopes that it belongs to; of a leaf, those that all who read it share

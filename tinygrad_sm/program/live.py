@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -13,19 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import Step, walk
+from ..backprop import Step, walk, within
 from ..errors import GradientError, UnsupportedError
 from ..tensor import Tensor
 from .equations import Array, Equation, Program, Variable
 
 __all__ = ["graph"]
 
-PREFIXES = {"parameter": "p", "constant": "c", "intermediate": "v", "output": "out"}
+PREFIXES = {"parameter": "p", "constant": "c", "intermediate": "v", "gradient": "g", "output": "out"}
 PACKAGE = str(Path(__file__).parents[1])
 
 
 def graph(
-    outputs: Tensor | Sequence[Tensor], gradients: bool | None = None, names: Mapping[str, Any] | None = None
+    outputs: Tensor | Sequence[Tensor],
+    gradients: bool | None = None,
+    names: Mapping[str, Any] | None = None,
+    backward: bool = False,
 ) -> Program:
     """The graph behind one tensor, or several, as a Program with values and gradients.
 
@@ -34,9 +37,11 @@ def graph(
                 computes all of them now, and changes no .grad; False none.
     names       what to call tensors and arrays without a name of their own; by default what the
                 caller's variables are called. Whatever has no name gets a letter and a number.
+    backward    whether the equations of the backward pass follow, in a scope of that name; what they
+                find for z is called dz, and for parameters it is one of the outputs
 
-    Raises UnsupportedError for what is no Tensor; with gradients=True, GradientError where an output
-    has none.
+    Raises UnsupportedError for what is no Tensor, or for the backward pass of several outputs; where
+    gradients are to be computed, GradientError where an output has none.
 
     >>> z = Tensor([2.0, 1.0], requires_grad=True, name="z")
     >>> loss = (z * z).sum()
@@ -50,6 +55,12 @@ def graph(
         if not isinstance(root, Tensor):
             kind = type(root).__name__
             raise UnsupportedError(f"a graph is read off Tensors, not off {kind}; pass the loss itself")
+    if backward:
+        if len(roots) != 1:
+            raise UnsupportedError(
+                f"the backward pass of one output is shown, not of {len(roots)}; add them up"
+            )
+        return both_passes(roots[0], names)
     tensors = computed(roots)
     leaves = [x for t in tensors for _, x in t.node.edges if x.node is None]
     found = Found()
@@ -121,6 +132,31 @@ def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], list[
     return steps, places, found
 
 
+def both_passes(root: Tensor, names: Mapping[str, Any] | None) -> Program:
+    """The equations behind a tensor, then those of its backward pass, which is recorded to be read."""
+    tensors = computed((root,))
+    seed = Tensor(
+        root._seed(root.node and root.node.seed, False), requires_grad=True
+    )  # so that all is recorded
+    steps: list[Step] = []
+    with within(recording=True, scope=("backward",)):
+        walk(root, seed, True, steps=steps)
+    _, variables = read(tensors, (root,), Found(), names)
+    things = {id(x): x for t in tensors for x in t.node.inputs if id(x) in variables} | {id(root): root}
+    called = {variables[key].name: x for key, x in things.items()}
+    totals = {id(root): seed} | {id(step.input): step.accumulated for step in steps}
+    named = set()
+    for key, total in totals.items():
+        if id(total) not in named:  # what passes on what it gets has its gradient from there
+            named.add(id(total))
+            called[f"d{variables[key].name}"] = total
+    leaves = [totals[key] for key, x in things.items() if key in totals and x.node is None]
+    both = computed((root, *leaves))
+    passed = {id(seed), *map(id, both)} - {id(t) for t in tensors}
+    found = Found({key: total.data for key, total in totals.items()})
+    return read(both, (root, *leaves), found, called, passed)[0]
+
+
 def callers_variables() -> dict[str, Any]:
     """The local variables of whoever called into the package, but for those that start with an underscore."""
     frame = sys._getframe()
@@ -134,9 +170,16 @@ def callers_variables() -> dict[str, Any]:
 
 
 def read(
-    tensors: list[Any], roots: Sequence[Tensor], found: Found, names: Mapping[str, Any] | None
+    tensors: list[Any],
+    roots: Sequence[Tensor],
+    found: Found,
+    names: Mapping[str, Any] | None,
+    passed: Collection[int] = (),
 ) -> tuple[Program, dict[Any, Variable]]:
-    """The equations of tensors in forward order, with the gradients found; variables by tensors' ids."""
+    """The equations of tensors in forward order, with the gradients found; variables by tensors' ids.
+
+    passed   the ids of those that are of a backward pass
+    """
     things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
     scopes: dict[int, tuple[str, ...]] = {}
     for t in tensors:
@@ -148,7 +191,7 @@ def read(
         things[id(t)], scopes[id(t)] = t, t.node.scope
     things |= {id(root): root for root in roots}
     tops = set(map(id, roots))
-    kinds = {key: kind_of(x, key in tops) for key, x in things.items()}
+    kinds = {k: "gradient" if k in passed else kind_of(x, k in tops) for k, x in things.items()}
     called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
     unique = naming(things, kinds, called)
     variables = {}

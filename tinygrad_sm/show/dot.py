@@ -22,6 +22,7 @@ FRAMES = {
     "parameter": 'color="#0072b2" fillcolor="#e3f0fa" style="filled" penwidth=2',
     "constant": 'color="#767676" fillcolor="#f2f2f2" style="filled,dashed"',
     "intermediate": 'color="#8a8a8a" fillcolor="#ffffff" style="filled,rounded"',
+    "gradient": 'color="#7a2e8e" fillcolor="#f6effa" style="filled,rounded"',
     "output": 'color="#b34700" fillcolor="#fdeadb" style="filled" peripheries=2',
 }
 OP = 'shape=ellipse color="#5c5c5c" fillcolor="#fff3bf" style="filled" margin="0.08,0.03" height=0.3'
@@ -160,7 +161,7 @@ def card(v: Variable) -> str:
     wide = max(map(len, lines)) + 1
     shape = f'<font color="{GREY}" point-size="9">{v.shape} {v.dtype}</font>'
     lines = [f'<td colspan="{wide}"><b>{words(v.name)}</b> {shape}</td>', *map(cells, lines)]
-    if v.kind != "constant":
+    if v.kind not in ("constant", "gradient"):
         gradient = [[UNKNOWN]] if v.gradient is None else entries(v.gradient)
         lines += [cells(line, "" if i else "grad", GRADIENT) for i, line in enumerate(gradient)]
     table = "".join(f"<tr>{line}</tr>" for line in lines)

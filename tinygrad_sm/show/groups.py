@@ -130,6 +130,10 @@ def connect(program: Program, home: dict[str, Card]) -> tuple[list[Edge], list[C
             if to.closed:
                 to_closed[x.name, id(to)] = edges[-1]
         made[equation.name] = i
+    for v in program.inputs:
+        if v.kind == "gradient":  # the backward pass starts where the forward pass ends
+            end = program.outputs[0].name
+            edges.append(Edge(home[end], home[v.name], (end, 0)))
     return edges, references
 
 

@@ -38,6 +38,7 @@ STYLE = """
 .g .scope { fill: #8a8a8a; fill-opacity: .06; stroke: #9a9a9a; }
 .g .parameter { fill: #e3f0fa; stroke: #0072b2; stroke-width: 2; }
 .g .constant { fill: #f2f2f2; stroke: #767676; stroke-dasharray: 4 3; }
+.g .gradient { fill: #f8f4fb; stroke: #7a2e8e; }
 .g .output { fill: #fdeadb; stroke: #b34700; stroke-width: 3; }
 .g .reference { stroke-dasharray: 1 3; }
 .g .closed { stroke-width: 2; stroke-dasharray: 8 3 2 3; }
@@ -49,7 +50,7 @@ STYLE = """
 @media (prefers-color-scheme: dark) {
 .g { fill: #e6e6e6; } .g .page { fill: #16181d; } .g .dim { fill: #b0b0b0; } .g .card { fill: #22252c; }
 .g .parameter { fill: #12324a; stroke: #56b4e9; } .g .constant { fill: #2b2b2b; stroke: #9a9a9a; }
-.g .output { fill: #46260f; stroke: #e69f00; }
+.g .gradient { fill: #2a2333; stroke: #b48ad6; } .g .output { fill: #46260f; stroke: #e69f00; }
 .g .chip { fill: #2a2333; stroke: #a387cc; } .g .edge { stroke: #a8a8a8; }
 .g .ghost .card { stroke: #5a5a5a; } .g .ghost text { fill: #9a9a9a; } .g .ghost .edge { stroke: #3c3f46; }
 .g .tip { fill: #a8a8a8; }
@@ -148,7 +149,7 @@ def blocks_of(card: Card, pictures: bool) -> list[Block]:
     if v.literal is not None or card.stands_in:
         return []
     arrays: list[tuple[str, Array | None]] = [("", v.value)]
-    return blocks(arrays if v.kind == "constant" else [*arrays, ("grad", v.gradient)], pictures)
+    return blocks(arrays if v.kind in ("constant", "gradient") else [*arrays, ("grad", v.gradient)], pictures)
 
 
 def size_of(card: Card) -> Point:
