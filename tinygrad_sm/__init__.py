@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 from . import errors, ops
-from .backprop import Node, no_grad, scope
+from .backprop import Node as Node
+from .backprop import no_grad as no_grad
+from .backprop import scope as scope
 from .ops import *
-from .primitive import fused, primitive
-from .random import manual_seed
-from .tensor import Tensor
+from .primitive import fused as fused
+from .primitive import primitive as primitive
+from .random import manual_seed as manual_seed
+from .tensor import Tensor as Tensor
 
 if _TYPE_CHECKING:
     from . import data, nn, optim, train

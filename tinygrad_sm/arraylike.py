@@ -104,6 +104,12 @@ class ArrayLike(ops.Methods, Differentiable):
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
+    def __round__(self, decimals: int = 0) -> Any:
+        return np.round(self, decimals)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == plain(value)).any())
+
     def __getitem__(self, key: Any) -> Any:
         return PRIMITIVES["getitem"](self, key=key)
 
@@ -209,7 +215,7 @@ COMPARISONS = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal,
 }  # fmt: skip
-for _name, _ufunc in {k: v for k, v in (ARITHMETIC | COMPARISONS).items() if v in DISPATCH}.items():
+for _name, _ufunc in (ARITHMETIC | COMPARISONS).items():
     setattr(ArrayLike, f"__{_name}__", _operator(DISPATCH[_ufunc]))  # type: ignore[arg-type]
-for _name, _ufunc in {k: v for k, v in ARITHMETIC.items() if v in DISPATCH}.items():
+for _name, _ufunc in ARITHMETIC.items():
     setattr(ArrayLike, f"__r{_name}__", _reflected(DISPATCH[_ufunc]))  # type: ignore[arg-type]

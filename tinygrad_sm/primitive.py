@@ -122,7 +122,8 @@ class Primitive:
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call, written in any way that NumPy allows, into array inputs and keyword attributes."""
-        if not self.differentiable:  # no derivative, nothing to keep: whatever NumPy takes
+        tensors = any(isinstance(x, Differentiable) for x in (*args, *kwargs.values()))
+        if not self.differentiable or not tensors:  # no derivative to keep: whatever NumPy takes
             return args, kwargs
         if not self.variadic:
             given = bind(self.name, self.function, self.__signature__, args, kwargs)
