@@ -71,15 +71,9 @@ class Primitive:
     saves = 0  # how many arguments its rules take between y and the inputs
 
     def __init__(
-        self,
-        name: str,
-        function: Callable[..., Any],
-        formula: str,
-        rules: tuple[Rule | None, ...],
-        shapes: str = "",
-        example: str = "",
-        doc: str = "",
-    ) -> None:
+        self, name: str, function: Callable[..., Any], formula: str, rules: tuple[Rule | None, ...],
+        shapes: str = "", example: str = "", doc: str = "",
+    ) -> None:  # fmt: skip
         self.name = self.__name__ = name
         self.function, self.formula, self.rules = function, formula, rules
         self.shapes, self.example, self.doc = shapes, example, doc
@@ -171,13 +165,9 @@ class Fused(Primitive):
 
 
 def primitive(
-    function: Callable[..., Any],
-    formula: str,
-    *rules: Rule | None,
-    name: str = "",
-    numpy: tuple[Any, ...] = (),
-    **about: str,
-) -> Primitive:
+    function: Callable[..., Any], formula: str, *rules: Rule | None, name: str = "",
+    numpy: tuple[Any, ...] = (), **about: str,
+) -> Primitive:  # fmt: skip
     """Define an op: a function on ndarrays, its formula in LaTeX, and one rule per input.
 
     name    what graphs and messages call it, by default the function's name
@@ -198,15 +188,9 @@ def primitive(
 
 
 def fused(
-    name: str,
-    formula: str,
-    *,
-    kernel: Callable[..., Any],
-    definition: Callable[..., Any],
-    rules: tuple[Rule | None, ...],
-    public: str = "",
-    **about: str,
-) -> Fused:
+    name: str, formula: str, *, kernel: Callable[..., Any], definition: Callable[..., Any],
+    rules: tuple[Rule | None, ...], public: str = "", **about: str,
+) -> Fused:  # fmt: skip
     """Define a fused op: a kernel that may save what its rules need, and its definition out of other
     primitives.
 
