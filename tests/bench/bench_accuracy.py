@@ -107,7 +107,7 @@ def compare(table: data.Dataset, models: dict[str, Fitted], repeats: int) -> dic
     return results
 
 
-def peers(table: data.Dataset, hidden: int) -> dict[str, Fitted]:
+def peers(table: data.Dataset, hidden: int, c: float) -> dict[str, Fitted]:
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.neural_network import MLPClassifier
@@ -116,7 +116,7 @@ def peers(table: data.Dataset, hidden: int) -> dict[str, Fitted]:
         return {}
     epochs = 2 if TINY else 1000
     return {
-        "LogisticRegression": theirs(table, lambda: LogisticRegression(C=100, max_iter=epochs)),
+        "LogisticRegression": theirs(table, lambda: LogisticRegression(C=c, max_iter=epochs)),
         f"MLPClassifier ({hidden})": theirs(
             table, lambda: MLPClassifier((hidden,), max_iter=epochs, random_state=0)
         ),
@@ -127,7 +127,9 @@ def main() -> None:
     colours = data.colours()
     print(f"colours, 5 x 5 stratified folds, a hidden layer of {HIDDEN}")
     compare(
-        colours, {f"tinygrad_sm ({HIDDEN})": ours(colours, [3, HIDDEN, 11], 200), **peers(colours, HIDDEN)}, 5
+        colours,
+        {f"tinygrad_sm ({HIDDEN})": ours(colours, [3, HIDDEN, 11], 200), **peers(colours, HIDDEN, 100)},
+        5,
     )
     try:
         digits = data.digits()
@@ -139,7 +141,7 @@ def main() -> None:
             "tinygrad_sm (256)": ours(digits, [64, 256, 10], 60, alike=True, lr=0.003, weight_decay=0.5),
             "tinygrad_sm (conv)": convolutional(digits, 20),
         }
-        compare(digits, {**models, **peers(digits, 256)}, 1)
+        compare(digits, {**models, **peers(digits, 256, 1)}, 1)
     training, new = data.spirals(600, rng=0), data.spirals(600, rng=1)
     model = Classifier(mlp([2, 32, 32, 3], rng=0), training.classes)
     model.fit(training.inputs, training.labels, epochs=2 if TINY else 100, rng=0, progress=False)

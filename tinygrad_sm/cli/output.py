@@ -90,16 +90,12 @@ def pictures(
 
 
 def draw_graph(model: Classifier, inputs: NDArray[Any], labels: NDArray[Any], out: Path) -> None:
-    """Write the graph of one small batch with values and gradients: drawn, or without `dot` as source."""
+    """Draw the graph of one small batch with values and gradients."""
     if model.standardizer is None:
         raise DataError("the model is not trained")
     x = Tensor(model.standardizer.transform(inputs), name="x")
     model.network.zero_grad()
     loss = nn.CrossEntropyLoss()(model.network(x), Tensor(labels, name="labels"))
     loss.backward()
-    program = graph(loss, names={"loss": loss})
-    try:
-        say(f"written to {plain(str(out))}: {program.save(out / 'graph.svg').name}")
-    except MissingError as error:
-        name = program.save(out / "graph.dot").name
-        say(f"written to {plain(str(out))}: {name} in the place of graph.svg; {error}")
+    path = graph(loss, names={"loss": loss}).save(out / "graph.svg")
+    say(f"written to {plain(str(out))}: {path.name}")
