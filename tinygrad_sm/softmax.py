@@ -58,7 +58,8 @@ def shifted(z: Array) -> tuple[Array, Array, Array, Array, Array]:
     if not z.flags.c_contiguous:
         z = np.ascontiguousarray(z)
     start = row_starts(n, k)
-    largest = start + z.argmax(1)
+    largest = z.argmax(1)
+    largest += start
     m = z.ravel()[largest]
     if not isfinite(m.dot(filled(TINY, z.dtype, n))):
         z, m = limits(z, m)
@@ -132,9 +133,12 @@ class ByIndex:
         flat[place] = filled(0, e.dtype, z.shape[0])
         self.minus_others = minus_others = row_sums(e, -1)
         self.total = e_t - minus_others
-        self.loss = np.log1p((e_t - filled(1, e.dtype)) - minus_others) - d_t
+        e_t -= filled(1, e.dtype)
+        e_t -= minus_others
+        self.loss = loss = np.log1p(e_t, e_t)
+        loss -= d_t
         if c is not None:
-            self.loss = np.multiply(c, self.loss, where=c != 0, out=np.zeros_like(self.loss))
+            self.loss = np.multiply(c, loss, where=c != 0, out=np.zeros_like(loss))
 
     def a_minus_t(self, scale: Array) -> Array:
         """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing

@@ -103,6 +103,18 @@ def by_hand(size: Size) -> Made:
     return step, lambda z: z
 
 
+def kernel_and_rule(size: Size) -> Made:
+    """The op itself, as a compiled program calls it: without Tensors, a graph and the walk back."""
+    op, g = tg.softmax_cross_entropy, np.ones((), np.float32)
+    kernel, rule = op.kernel, op.rules[0]
+
+    def step(z: Any, t: Any) -> tuple[Any, Any]:
+        loss, saved = kernel(z, t)
+        return loss, rule(g, loss, saved, z, t)
+
+    return step, lambda z: z
+
+
 def tensors(loss_of: Callable[[Any, Any], Any]) -> Callable[[Size], Made]:
     def step(z: Any, t: Any) -> tuple[Any, Any]:
         loss = loss_of(z, t)
@@ -131,6 +143,7 @@ def pytorch(size: Size) -> Made:
 MAKERS: dict[str, Callable[[Size], Made]] = {
     BY_HAND: by_hand,
     "tinygrad_sm, fused": tensors(tg.softmax_cross_entropy),
+    "its kernel and rule alone": kernel_and_rule,
     "tinygrad_sm, composed": tensors(tg.composed_softmax_cross_entropy),
     "PyTorch": pytorch,
 }
