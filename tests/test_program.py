@@ -319,7 +319,7 @@ def test_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
     path = program.save(tmp_path / "graph.txt")
     assert path.read_text(encoding="utf-8") == f"{program}\n"
     assert program.save(str(tmp_path / "graph.DOT")).read_text(encoding="utf-8") == program.dot()
-    with pytest.raises(UnsupportedError, match=r"graph\.docx.*\.txt, \.dot, \.svg, \.tex"):
+    with pytest.raises(UnsupportedError, match=r"graph\.docx.*\.txt, \.dot, \.tex, \.svg, \.png, \.pdf"):
         program.save(tmp_path / "graph.docx")
 
 

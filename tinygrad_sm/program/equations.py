@@ -209,20 +209,26 @@ class Program:
         return dot(self)
 
     def save(self, path: str | Path) -> Path:
-        """Write the graph to a file: .txt, .dot, .svg or .tex. Returns the path.
+        """Write the graph to a file: .txt, .dot, .svg, .tex, .png or .pdf. Returns the path.
 
-        Raises UnsupportedError for another kind of file.
+        Raises UnsupportedError for another kind of file, MissingError where .png or .pdf need CairoSVG and it
+        is missing.
         """
+        from ..show import saving
+
         path = Path(path)
         writers: dict[str, Callable[[], str]] = {
             ".txt": lambda: self.text() + "\n",
             ".dot": self.dot,
-            ".svg": self.svg,
             ".tex": self.latex,
         }
-        if path.suffix.lower() not in writers:
-            raise UnsupportedError(f"a graph is not saved as {path.name!r}; use one of {', '.join(writers)}")
-        path.write_text(writers[path.suffix.lower()](), encoding="utf-8")
+        suffix = path.suffix.lower()
+        if suffix in (".svg", ".png", ".pdf"):
+            return saving.save(self.svg(), path)
+        if suffix not in writers:
+            kinds = ", ".join([*writers, ".svg", ".png", ".pdf"])
+            raise UnsupportedError(f"a graph is not saved as {path.name!r}; use one of {kinds}")
+        path.write_text(writers[suffix](), encoding="utf-8")
         return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..tensor import Tensor
 from .cells import SMALL, text
 from .groups import Card, Edge, nest
 from .numbers import clip, plain
+from .saving import Picture
 from .svg import PAD, arrow, chip, fit, frame, heads, lines, names, page, picture, placed, sized, turned
 from .text import columns
 
@@ -23,7 +23,7 @@ CAPTION, GAP = 24.0, 20.0
 SECOND = -1  # in the key of an edge of the second program
 
 
-class Comparison:
+class Comparison(Picture):
     """Two programs and what they share.
 
     first, second   the programs
@@ -36,6 +36,9 @@ class Comparison:
 
     def __repr__(self) -> str:
         return f"<Comparison {'; '.join(self.findings())}>"
+
+    def __str__(self) -> str:
+        return "\n".join(self.findings())
 
     def findings(self) -> list[str]:
         """How many ops both take, and by how much the gradients differ where the shared part ends."""
@@ -107,18 +110,6 @@ class Comparison:
             for x, part in zip(equation.inputs, parts, strict=True):
                 edges.append(Edge(base[x.name], base[equation.name], (x.name, SECOND), part))
         return twins, edges
-
-    def save(self, path: str | Path) -> Path:
-        """Write the picture to a file: .svg. Returns the path. Raises UnsupportedError for another kind."""
-        path = Path(path)
-        if path.suffix.lower() != ".svg":
-            raise UnsupportedError(f"a comparison is not saved as {path.name!r}; use .svg")
-        path.write_text(self.svg(), encoding="utf-8")
-        return path
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        """What a notebook shows."""
-        return {"image/svg+xml": self.svg(), "text/plain": "\n".join(self.findings())}
 
 
 def compare(
