@@ -55,7 +55,12 @@ BUILDS_ON = {
     "__main__": {"cli"},
 }
 # layer: what it may import inside a function besides, at the moment when somebody asks for a picture
-FINDS_WHEN_ASKED = {"primitive": {"reference"}, "program": {"show"}, "tensor": {"program", "show"}}
+FINDS_WHEN_ASKED = {
+    "primitive": {"reference"},
+    "program": {"show"},
+    "tensor": {"program", "show"},
+    "nn": {"show"},
+}
 
 ENGINE = {"errors", "primitive", "rules", "softmax", "tensor"}
 AROUND_IT = {"arraylike", "backprop", "composition", "ops", "targets"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from ..backprop import Mode, mode
 from ..errors import BoundsError, CheckpointError, DtypeError, UnsupportedError
 from ..tensor import Tensor
+
+if TYPE_CHECKING:
+    from ..show.diagram import Diagram
 
 __all__ = ["LoadReport", "Module", "ModuleList", "Sequential"]
 
@@ -255,6 +258,24 @@ class Module:
         return LoadReport(missing, unexpected)
 
     # ---- how it looks ----
+
+    def diagram(self, highlight: str | int | None = None, **options: Any) -> Diagram:
+        """The network as units in columns with an edge for each weight: .svg(), .save("network.svg").
+
+        highlight                  the class whose weights stand out, by name or number
+        inputs, classes            the names of the inputs and outputs
+        paint                      colours of inputs and outputs, "#rrggbb", by their names
+        most                       how many units of a wide layer are drawn
+
+        Raises UnsupportedError unless it consists of Linear layers, and layers without parameters.
+
+        >>> from tinygrad_sm import nn
+        >>> print(nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 11)).diagram())
+        network 3-16-11, 251 weights and biases
+        """
+        from ..show.diagram import Diagram
+
+        return Diagram(self, highlight, **options)
 
     def extra_repr(self) -> str:
         """What stands between the brackets in the repr of a layer."""

@@ -87,14 +87,14 @@ def placed(nesting: Nesting, down: bool) -> Point:
     return turned(lay_out(nesting, pads), down)
 
 
-def page(title: str, size: Point, parts: Iterable[str]) -> str:
-    """A picture of its own with what is in it."""
+def page(title: str, size: Point, parts: Iterable[str], style: str = "") -> str:
+    """A picture of its own with what is in it, and with rules of style besides the common ones."""
     w, h = size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
     box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w:.1f} {h:.1f}"'
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w:.0f}" height="{h:.0f}"',
         f"{box}>",
-        f"<title>{escape(plain(title))}</title><style>{STYLE}</style>",
+        f"<title>{escape(plain(title))}</title><style>{STYLE}{style}</style>",
         f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w:.1f}" height="{h:.1f}"/>',
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
