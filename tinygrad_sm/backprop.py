@@ -62,8 +62,9 @@ def no_grad() -> Iterator[None]:
     """Within it (or in a function that it decorates) nothing is recorded; it holds for the current thread
     only.
 
-    >>> x = Tensor(3.0, requires_grad=True)
-    >>> with no_grad():
+    >>> import tinygrad_sm as tg
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> with tg.no_grad():
     ...     y = x * x
     >>> y.requires_grad
     False
@@ -76,8 +77,9 @@ def no_grad() -> Iterator[None]:
 def scope(name: str) -> Iterator[None]:
     """What is computed within it stands under this name in graphs; scopes nest.
 
-    >>> x = Tensor(3.0, requires_grad=True)
-    >>> with scope("square"):
+    >>> import tinygrad_sm as tg
+    >>> x = tg.Tensor(3.0, requires_grad=True)
+    >>> with tg.scope("square"):
     ...     y = x * x
     >>> y.node.scope
     ('square',)

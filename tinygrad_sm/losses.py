@@ -61,7 +61,7 @@ def sigmoid_binary_cross_entropy(z: Array, targets: Array, reduction: str = "mea
     Raises DataError for a target outside of 0 to 1, ShapeError where the shapes differ.
 
     >>> sigmoid_binary_cross_entropy(np.array([2.0, -1.0]), np.array([1.0, 0.0]))
-    np.float64(0.2200948504...)
+    np.float64(0.22009484928059...)
     """
     z = z if isinstance(z, Differentiable) else floating(z)
     name = "sigmoid_binary_cross_entropy"

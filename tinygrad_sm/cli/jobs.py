@@ -16,11 +16,11 @@ from ..check import check_file
 from ..errors import DataError, GradientCheckError
 from ..show.numbers import clip, plain
 from ..train import Classifier, Evaluation
-from .output import draw_graph, pictures, report, say
+from .output import draw_graph, draw_network, pictures, report, say
 
 __all__ = ["run_check", "run_evaluation", "run_prediction", "run_training"]
 
-# chosen by cross-validation inside training parts
+# those of colours and digits were chosen by cross-validation inside training parts
 DEFAULTS: dict[str, dict[str, Any]] = {
     "colours": {"hidden": (32,), "epochs": 200, "lr": 0.01, "weight_decay": 0.01},
     "digits": {"hidden": (256,), "epochs": 60, "lr": 0.003, "weight_decay": 0.5},
@@ -88,6 +88,7 @@ def run_training(options: Any) -> int:
     pictures(model, kind, table, rows, result, out)
     draw_graph(model, x[:BATCH_IN_GRAPH], t[:BATCH_IN_GRAPH], out)
     if kind == "colours":
+        draw_network(model, table, out)
         say(f"try: python -m tinygrad_sm predict '#ff8800' --model {plain(str(out / 'model.npz'))}")
     return 130 if interrupted else 0
 
