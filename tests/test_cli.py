@@ -23,7 +23,9 @@ from tinygrad_sm import data, train
 from tinygrad_sm.cli import main
 
 ROOT = Path(__file__).parents[1]
-FILES = ["confusion_matrix.png", "decision_map.png", "graph.svg", "learning_curve.png", "model.npz"]
+FILES = [
+    "confusion_matrix.png", "decision_map.png", "graph.svg", "learning_curve.png", "model.npz", "network.svg",
+]  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -315,6 +317,7 @@ def test_without_matplotlib_the_job_says_what_it_left_out(tmp_path: Path) -> Non
     assert sorted(path.name for path in (tmp_path / "runs" / "colours").iterdir()) == [
         "graph.svg",
         "model.npz",
+        "network.svg",
     ]
 
 
@@ -324,6 +327,9 @@ def test_the_graph_needs_no_other_program_and_holds_values_and_gradients(tmp_pat
     assert done.returncode == 0, done.stderr
     picture = (tmp_path / "runs/colours/graph.svg").read_text()
     assert all(word in picture for word in ("SoftmaxCrossEntropy", "0.weight", "2.bias", "labels", "loss"))
+    network = (tmp_path / "runs/colours/network.svg").read_text()
+    assert all(f">{word}</text>" in network for word in ("red", "black", "brown", "hidden, ReLU"))
+    assert network.count('class="into chosen"') == 1
 
 
 # ---- pipes, disks, terminals ----

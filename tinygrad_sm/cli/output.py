@@ -20,7 +20,9 @@ from ..show.numbers import clip, plain
 from ..tensor import Tensor
 from ..train import Classifier, Evaluation
 
-__all__ = ["draw_graph", "flush", "pictures", "report", "say"]
+__all__ = ["draw_graph", "draw_network", "flush", "pictures", "report", "say"]
+
+MOST_UNITS = 40  # of a layer in the diagram of the network
 
 
 def say(text: str) -> None:
@@ -99,3 +101,16 @@ def draw_graph(model: Classifier, inputs: NDArray[Any], labels: NDArray[Any], ou
     loss.backward()
     path = graph(loss, names={"loss": loss}).save(out / "graph.svg")
     say(f"written to {plain(str(out))}: {path.name}")
+
+
+def draw_network(model: Classifier, table: data.Dataset, out: Path) -> None:
+    """Draw the network of a classifier of colours: inputs and classes are painted, a class as its mean."""
+    paint = dict(zip(model.features, ("#ff0000", "#00ff00", "#0000ff"), strict=False))
+    for k, name in enumerate(table.classes):
+        if (own := table.inputs[table.labels == k]).size:
+            paint[name] = "#" + bytes(np.clip(255 * own.mean(0), 0, 255).astype(np.uint8)).hex()
+    chosen = "orange" if "orange" in model.classes else None
+    diagram = model.network.diagram(
+        chosen, inputs=model.features, classes=model.classes, paint=paint, most=MOST_UNITS
+    )
+    say(f"written to {plain(str(out))}: {diagram.save(out / 'network.svg').name}")

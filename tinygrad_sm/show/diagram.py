@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import UnsupportedError
 from ..program import Array
-from .cells import SMALL, shade, text
+from .cells import SMALL, text
 from .numbers import clip, number, plain
 from .saving import Picture
 from .svg import page
@@ -28,6 +28,7 @@ ORDER = "a diagram is of Linear layers one after another"
 HEX = re.compile("#[0-9a-fA-F]{6}")
 STYLE = """
 .g .wire { fill: none; pointer-events: none; } .g .unit { fill: #fff; stroke: #5a5a5a; stroke-width: 1.5; }
+.g .above { stroke: #e66101; } .g .below { stroke: #5e3c99; } .g .neither { stroke: #9a9a9a; }
 .g .bias { stroke-dasharray: 3 2; } .g .into .numbers { display: none; }
 .g .into:hover .numbers, .g .chosen .numbers { display: inline; }
 .g .behind { fill: #fff; fill-opacity: .85; }
@@ -37,7 +38,7 @@ STYLE = """
 .g .last:hover .into:not(:hover) .numbers { display: none; }
 .g .last:hover .into:hover .wire { opacity: 1; }
 @media (prefers-color-scheme: dark) {
-.g .unit { fill: #22252c; stroke: #c0c0c0; } .g .behind { fill: #16181d; }
+.g .unit { fill: #22252c; stroke: #c0c0c0; } .g .behind { fill: #16181d; } .g .below { stroke: #a98bdb; }
 }"""
 
 
@@ -161,11 +162,11 @@ class Diagram(Picture):
         for k, w in self.weights(i, j):
             (x0, y0), (x1, y1) = places[i][k], places[i + 1][j]
             part = min(1.0, abs(w) / most) if np.isfinite(w) else 1.0
-            color = shade(1.0 if w > 0 else -1.0 if w < 0 else w)[0] if w else "#c9c9c9"
+            sign = "above" if w > 0 else "below" if w < 0 else "neither"
             start, end = f"{x0 + RADIUS:.0f} {y0:.1f}", f"{x1 - RADIUS:.0f} {y1:.1f}"
             bend = f"M{start}C{x0 + 80:.0f} {y0:.1f} {x1 - 80:.0f} {y1:.1f} {end}"
             look = f'stroke-width="{0.3 + 3.2 * part:.2f}" stroke-opacity="{0.25 + 0.7 * part:.2f}"'
-            yield f'<path class="wire" d="{bend}" stroke="{color}" {look}/>'
+            yield f'<path class="wire {sign}" d="{bend}" {look}/>'
 
     def units(self, i: int, places: dict[int, tuple[float, float]]) -> Iterator[str]:
         """The units of a column, the bias and the dots among them."""
