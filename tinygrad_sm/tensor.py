@@ -133,6 +133,12 @@ class Tensor(ArrayLike):
         grad = ", requires_grad=True" if self._requires_grad else ""
         return f"Tensor({text}{dtype}{grad}{f', name={self.name!r}' if self.name else ''})"
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows: the graph behind it, and its numbers."""
+        from .show.notebook import of_tensor
+
+        return of_tensor(self)
+
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Tensor:
         if self.node is not None:
             raise GradientError(f"{self.label} cannot be copied without its graph; use .copy() or .detach()")

@@ -277,6 +277,12 @@ class Module:
 
         return Diagram(self, highlight, **options)
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows: the diagram, where there is one, and the structure."""
+        from ..show.notebook import of_module
+
+        return of_module(self)
+
     def extra_repr(self) -> str:
         """What stands between the brackets in the repr of a layer."""
         return ""
