@@ -77,6 +77,7 @@ states = st.dictionaries(
 )
 
 
+@pytest.mark.thread_unsafe  # all threads would write one file
 @given(states)
 @example({"a": {"b": np.zeros(1)}, "a.b": np.ones(2), "a_b": np.ones(3), "a b": np.ones(4)})
 def test_what_was_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, state: dict[str, Any]) -> None:
@@ -234,6 +235,7 @@ def test_every_cut_is_refused(tmp_path: Path, suffix: str) -> None:
         failure(path)
 
 
+@pytest.mark.thread_unsafe  # all threads would write one file
 @given(content=st.binary(max_size=300), where=st.integers(0, 2000), keep=st.booleans())
 def test_any_bytes_are_refused_or_read(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, where: int, keep: bool
@@ -488,6 +490,7 @@ print(state["number"], inside)
 """
 
 
+@pytest.mark.thread_unsafe  # the kills are timed
 def test_whoever_is_killed_leaves_the_old_state_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     command = [sys.executable, "-c", KILLED, str(path)]

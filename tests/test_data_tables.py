@@ -206,6 +206,7 @@ NAMES = (
 )
 
 
+@pytest.mark.thread_unsafe  # all threads would write one file
 @given(
     st.lists(NAMES, min_size=2, max_size=4, unique=True).flatmap(
         lambda names: st.tuples(

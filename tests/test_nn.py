@@ -469,6 +469,7 @@ INPUTS = {
     lambda a: tg.Tensor(a, requires_grad=True),
 ])  # fmt: skip
 @pytest.mark.parametrize("training", [True, False])
+@pytest.mark.thread_unsafe  # the modules are shared
 def test_inputs_come_to_the_models_dtype(name, make, training):
     net, shape = INPUTS[name]
     x = make(normal(*shape))
@@ -591,6 +592,7 @@ def test_embedding_takes_rows_and_checks_indices():
         layer([0.5])
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_dropout_keeps_the_mean_and_repeats_from_a_seed():
     x = np.ones(20000, np.float32)
     y = nn.Dropout(0.25, rng=0)(x)

@@ -540,6 +540,7 @@ def test_every_op_has_a_row() -> None:
 EXAMPLES = [op for op in PRIMITIVES.values() if op.example]
 
 
+@pytest.mark.thread_unsafe  # doctest swaps sys.stdout
 @pytest.mark.parametrize("op", EXAMPLES, ids=lambda op: op.name)
 def test_example(op: Primitive) -> None:
     test = doctest.DocTestParser().get_doctest(str(op), {"np": np, "tg": tg}, op.name, None, 0)
