@@ -13,6 +13,8 @@ from tinygrad_sm import transforms
 jax = pytest.importorskip("jax")
 jnp = pytest.importorskip("jax.numpy")
 
+pytestmark = pytest.mark.thread_unsafe  # JAX's float64 is switched on for one thread
+
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 SHAPE = (2, 3)
 UNARY: list[Callable[[Any, Any], Any]] = [
