@@ -118,23 +118,29 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
         for group in self.param_groups:
+            decay = group["weight_decay"] or group["maximize"]
+            arrays, dtype = None, None  # of this step's numbers
             for p in group["params"]:
-                grad, data = p.grad, p.data
-                if grad is None:
+                if p._grad is None:
                     continue
-                state = self.state.get(p)
+                data, g, state = p._data, p._grad._data, self.state.get(p)
                 if state is None:
                     state = self.state[p] = self.begin(data, group)
                     self._memory[p] = np.empty_like(data)
-                key = data.dtype.char, self.numbers(state, group)
-                if key not in self._arrays:
-                    self._arrays.clear()
-                    self._arrays[key] = [np.array(number, data.dtype) for number in key[1]]
-                g = grad.data
-                if group["weight_decay"] or group["maximize"]:
+                if arrays is None or state or dtype is not data.dtype:  # without a state they are those of the last
+                    arrays, dtype = self._as_arrays(self.numbers(state, group), data.dtype), data.dtype
+                if decay:
                     g = self.decayed(data, g, group)
-                self.update(data, g, self._memory[p], state, group, *self._arrays[key])
+                self.update(data, g, self._memory[p], state, group, *arrays)
                 p._changed()
+
+    def _as_arrays(self, numbers: tuple[float, ...], dtype: Any) -> list[Array]:
+        """The numbers of a step as 0-d arrays, which are those of the step before as long as nothing changed."""
+        key = dtype.char, numbers
+        if key not in self._arrays:
+            self._arrays.clear()
+            self._arrays[key] = [np.array(number, dtype) for number in numbers]
+        return self._arrays[key]
 
     def begin(self, p: Array, group: Group) -> State:  # noqa: ARG002 (others look at them)
         """What is remembered of a parameter before its first step."""
