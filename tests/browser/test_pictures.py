@@ -18,6 +18,7 @@ import pytest
 
 import tinygrad_sm as tg
 from tinygrad_sm.program import Program, graph
+from tinygrad_sm.show import Comparison
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
@@ -25,22 +26,32 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-ge
 MEASURE = """
 const found = []
 for (const svg of document.querySelectorAll('svg')) {
-  const texts = [...svg.querySelectorAll('text')]
-  const boxes = texts.map(t => t.getBoundingClientRect()), problems = []
+  const texts = [...svg.querySelectorAll('text')].filter(t => t.getBoundingClientRect().width)
+  const boxes = texts.map(t => t.getBoundingClientRect()), problems = [], whole = svg.getBoundingClientRect()
   const cut = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 &&
                         Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 3
+  const outside = (a, b) => a.left < b.left - 0.5 || a.right > b.right + 0.5 ||
+                            a.top < b.top - 0.5 || a.bottom > b.bottom + 0.5
   boxes.forEach((box, i) => {
-    const around = texts[i].closest('g').querySelector('rect').getBoundingClientRect()
-    if (box.left < around.left - 0.5 || box.right > around.right + 0.5 || box.top < around.top - 0.5 ||
-        box.bottom > around.bottom + 0.5) problems.push('outside: ' + texts[i].textContent)
+    const around = texts[i].closest('g')?.querySelector(':scope > rect')
+    if (around && outside(box, around.getBoundingClientRect()))
+      problems.push('cut off: ' + texts[i].textContent)
     for (let j = i + 1; j < boxes.length; j++)
       if (cut(box, boxes[j])) problems.push(texts[i].textContent + ' on ' + texts[j].textContent)
   })
-  found.push({texts: texts.length, problems})
+  for (const e of svg.querySelectorAll('text, rect, path, circle'))
+    if (e.getClientRects().length && outside(e.getBoundingClientRect(), whole))
+      problems.push('outside: ' + e.outerHTML.slice(0, 90))
+  const tags = [...new Set([...svg.querySelectorAll('*')].map(e => e.tagName))].sort()
+  const style = getComputedStyle(svg.querySelector('.page')).fill
+  found.push({texts: texts.length, problems, tags, style})
 }
+const others = document.querySelectorAll('body *:not(svg):not(svg *):not(hr):not(script)').length
 document.body.innerHTML = ''
-document.body.textContent = JSON.stringify(found)
+document.body.textContent = JSON.stringify({found, others, scripts: document.scripts.length})
 """
+TAGS = {"style", "title", "g", "rect", "text", "path", "circle"}
+PAGE = {False: "rgb(255, 255, 255)", True: "rgb(22, 24, 29)"}  # light, dark
 
 
 def leaf(value: object, name: str | None = None) -> tg.Tensor:
@@ -106,6 +117,21 @@ def matrices() -> Program:
     return graph(leaf(rng.normal(size=(4, 6))) @ leaf(rng.normal(size=(6, 4)) * 1e5), gradients=False)
 
 
+def convolutions() -> Program:
+    net = tg.nn.Sequential(
+        tg.nn.Conv2d(1, 4, 3, rng=0), tg.nn.ReLU(), tg.nn.MaxPool2d(2),
+        tg.nn.Conv2d(4, 8, 3, rng=1), tg.nn.ReLU(), tg.nn.MaxPool2d(2),
+        tg.nn.Flatten(), tg.nn.Linear(200, 10, rng=2),
+    )  # fmt: skip
+    images = np.random.default_rng(0).normal(size=(4, 1, 28, 28)).astype(np.float32)
+    return graph(tg.softmax_cross_entropy(net(images), np.arange(4)), gradients=True)
+
+
+def backward() -> Program:
+    z = leaf([[2.0, 1.0, 0.1]], "z")
+    return graph(-tg.sum(np.eye(3)[:1] * tg.log(tg.softmax(z))), backward=True)
+
+
 def several_outputs() -> Program:
     x = leaf([1.0, 2.0], "x")
     return graph((tg.sum(x), tg.max(x * 2), tg.exp(x)))
@@ -119,23 +145,58 @@ def deep() -> Program:
 
 
 GRAPHS: list[Callable[[], Program]] = [
-    one_op, composed, fused, network, odd_numbers, wide_letters, hostile, many_inputs, used_often, matrices,
-    several_outputs, deep,
+    one_op, composed, fused, network, convolutions, backward, odd_numbers, wide_letters, hostile, many_inputs,
+    used_often, matrices, several_outputs, deep,
 ]  # fmt: skip
 
 
+def comparison() -> Comparison:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 3)), np.eye(3)[:2]
+    W, b = leaf(rng.normal(size=(3, 3)), "W"), leaf(np.zeros(3), "</b><img src=x>")
+    z = x @ W + b
+    return tg.compare(tg.composed_softmax_cross_entropy(z, y), tg.softmax_cross_entropy(z, y))
+
+
+def diagrams() -> list[str]:
+    classes = ["black", "]]>", "</script><img src=x onerror=alert(1)>", "orange"]
+    small = tg.nn.Sequential(tg.nn.Linear(3, 6, rng=0), tg.nn.Tanh(), tg.nn.Linear(6, 4, rng=1))
+    wide = tg.nn.Sequential(tg.nn.Linear(784, 300, rng=0), tg.nn.ReLU(), tg.nn.Linear(300, 10, rng=1))
+    options = {"inputs": "rgb", "classes": classes, "paint": {"r": "#ff0000", "orange": "#ff8800"}}
+    return [
+        small.diagram("orange", **options).svg(),
+        wide.diagram().svg(),
+        tg.nn.Linear(2, 1).diagram().svg(),
+    ]
+
+
+def pictures(down: bool) -> dict[str, str]:
+    """All that is looked at, by what it is called."""
+    found = {make.__name__: make().svg(down=down) for make in GRAPHS}
+    found["closed network"] = network().svg(depth=1, down=down)
+    found["closed convolutions"] = convolutions().svg(depth=1, down=down)
+    found["comparison"] = comparison().svg(down)
+    return found | {f"diagram {i}": svg for i, svg in enumerate(diagrams())}
+
+
+@pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("down", [False, True])
-def test_no_label_overlaps_or_is_cut_off(tmp_path: Path, down: bool) -> None:
-    pictures = [make().svg(down=down) for make in GRAPHS] + [network().svg(depth=1, down=down)]
+def test_no_label_overlaps_and_nothing_is_cut_off_or_outside(tmp_path: Path, down: bool, dark: bool) -> None:
+    svgs = pictures(down)
     page = tmp_path / "page.html"
     script = f"<script>{MEASURE}</script>"
-    page.write_text(f"<meta charset=utf-8><body>{'<hr>'.join(pictures)}{script}", encoding="utf-8")
+    page.write_text(f"<meta charset=utf-8><body>{'<hr>'.join(svgs.values())}{script}", encoding="utf-8")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    flags += ["--blink-settings=preferredColorScheme=0"] if dark else []
     command = [str(CHROMIUM), *flags, "--dump-dom", page.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    match = re.search(r"<body[^>]*>(\[.*\])</body>", dom, re.DOTALL)
+    match = re.search(r"<body[^>]*>(\{.*\})</body>", dom, re.DOTALL)
     assert match, dom[:500]
     measured = json.loads(unescape(match[1]))
-    assert len(measured) == len(pictures)
-    assert all(picture["texts"] for picture in measured)
-    assert [picture["problems"] for picture in measured] == [[]] * len(pictures)
+    assert len(measured["found"]) == len(svgs)
+    assert measured["others"] == measured["scripts"] == 0  # what is hostile made no element of its own
+    for name, picture in zip(svgs, measured["found"], strict=True):
+        assert picture["texts"], name
+        assert set(picture["tags"]) <= TAGS, name
+        assert picture["style"] == PAGE[dark], name
+        assert picture["problems"] == [], name
