@@ -19,8 +19,16 @@ def program() -> Program:
     return tg.graph(tg.softmax_cross_entropy(z, np.array([0])), gradients=True)
 
 
+@pytest.fixture
+def cairo() -> None:
+    try:
+        import cairosvg  # noqa: F401
+    except (ImportError, OSError) as error:  # OSError: without the library Cairo itself
+        pytest.skip(f"needs CairoSVG: {error}")
+
+
+@pytest.mark.usefixtures("cairo")
 def test_a_png_has_the_colors_of_the_style_sheet(tmp_path: Path) -> None:
-    pytest.importorskip("cairosvg")
     image = pytest.importorskip("matplotlib.image")
     pixels = image.imread(program().save(tmp_path / "graph.png"))
     found = {tuple(np.round(255 * color).astype(int)) for color in pixels[..., :3].reshape(-1, 3)}
@@ -32,8 +40,8 @@ def test_a_png_has_the_colors_of_the_style_sheet(tmp_path: Path) -> None:
     assert tuple(np.round(255 * pixels[0, 0, :3]).astype(int)) == (255, 255, 255)
 
 
+@pytest.mark.usefixtures("cairo")
 def test_a_pdf_is_one(tmp_path: Path) -> None:
-    pytest.importorskip("cairosvg")
     assert program().save(tmp_path / "graph.PDF").read_bytes().startswith(b"%PDF-")
     z = tg.Tensor([[2.0, 1.0]], requires_grad=True)
     both = tg.compare(tg.sum(z * 2), tg.sum(z) * 2)
@@ -42,8 +50,8 @@ def test_a_pdf_is_one(tmp_path: Path) -> None:
         both.save(tmp_path / "both.gif")
 
 
+@pytest.mark.usefixtures("cairo")
 def test_long_pictures_are_saved_smaller(tmp_path: Path) -> None:
-    pytest.importorskip("cairosvg")
     image = pytest.importorskip("matplotlib.image")
     t = tg.Tensor(1.0, requires_grad=True)
     for _ in range(150):

@@ -115,12 +115,14 @@ def thumbnail(array: Array | None) -> Array | None:
         bounds = np.linspace(0, n, min(most, n) + 1).astype(int)
         sizes = np.diff(bounds).reshape((-1, 1) if axis == 0 else (1, -1))
         flat = np.add.reduceat(flat, bounds[:-1], axis) / sizes
-    return flat
+    return flat / (np.abs(flat).max() or 1.0)
 
 
 def pixels(thumb: Array, x: float, y: float, height: float) -> Iterator[str]:
     w, h = 52.0 / thumb.shape[1], height / thumb.shape[0]
+    yield '<g shape-rendering="crispEdges">'
     for (i, j), mean in np.ndenumerate(thumb):
         color, _ = shade(float(mean))
         corner = f'x="{x + j * w:.1f}" y="{y + i * h:.1f}"'
         yield f'<rect {corner} width="{w:.2f}" height="{h:.2f}" fill="{color}"/>'
+    yield "</g>"

@@ -28,6 +28,7 @@ BEFORE, AFTER, BETWEEN = (
     13.0,
     5.0,
 )  # what is seen of an arrow at both ends of its numbers; the gap to the next
+TIP = 8.0  # what an arrow's tip takes of a card's side
 FRAME = ((12.0, 28.0), (12.0, 12.0))
 MARGIN = 12.0
 STYLE = """
@@ -183,7 +184,7 @@ def fit(card: Card, edges: list[Edge], pictures: bool, down: bool) -> None:
     sizes = [turned(chip_size(edge), down) for edge in edges]
     longest = max((length for length, _ in sizes), default=0.0)
     card.strip = longest and BEFORE + longest + AFTER
-    slots = [wide + BETWEEN for _, wide in sizes]
+    slots = [max(wide + BETWEEN, TIP) for _, wide in sizes]
     across = max(across, sum(slots))
     at, spare = 0.0, (across - sum(slots)) / max(1, len(slots))
     for edge, slot in zip(edges, slots, strict=True):
