@@ -119,10 +119,9 @@ def thumbnail(array: Array | None) -> Array | None:
 
 
 def pixels(thumb: Array, x: float, y: float, height: float) -> Iterator[str]:
-    w, h = 52.0 / thumb.shape[1], height / thumb.shape[0]
-    yield '<g shape-rendering="crispEdges">'
+    """A small picture, on whole units, so that no seams are seen."""
+    across = [round(x + 52 * j / thumb.shape[1]) for j in range(thumb.shape[1] + 1)]
+    down = [round(y + height * i / thumb.shape[0]) for i in range(thumb.shape[0] + 1)]
     for (i, j), mean in np.ndenumerate(thumb):
-        color, _ = shade(float(mean))
-        corner = f'x="{x + j * w:.1f}" y="{y + i * h:.1f}"'
-        yield f'<rect {corner} width="{w:.2f}" height="{h:.2f}" fill="{color}"/>'
-    yield "</g>"
+        size = f'width="{across[j + 1] - across[j]}" height="{down[i + 1] - down[i]}"'
+        yield f'<rect x="{across[j]}" y="{down[i]}" {size} fill="{shade(float(mean))[0]}"/>'
