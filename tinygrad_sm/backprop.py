@@ -141,15 +141,15 @@ def walk(
     root: Tensor,
     seed: Any,
     create_graph: bool = False,
-    keep: Collection[int] = (),
+    keep: Collection[int] | None = None,
     since: int = 0,
     steps: list[Step] | None = None,
 ) -> dict[Tensor, Any]:
     """The backward pass: given dL/droot, dL/dleaf of every leaf under root.
 
-    It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. Computed tensors whose number is
-    in `keep` are in the result too; tensors with a number below `since` are left out. Every edge is noted in
-    `steps`, if given.
+    It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. If `keep` is given, the result is
+    for the tensors with these numbers, leaves or computed, and no other; tensors with a number below `since`
+    are left out. Every edge is noted in `steps`, if given.
     """
     found: dict[Tensor, Any] = {}
     totals = {root._number: seed}
@@ -159,11 +159,10 @@ def walk(
         number = t._number
         node: Node = t.node  # type: ignore[assignment]
         g = totals.pop(number)
-        if keep or t._hooks is not None:
-            if t._hooks is not None:
-                g = hooked(t, g, create_graph)
-            if t._hooks is not None or number in keep:
-                found[t] = g
+        if t._hooks is not None:
+            g = hooked(t, g, create_graph)
+        if t._hooks is not None if keep is None else number in keep:
+            found[t] = g
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
@@ -171,7 +170,7 @@ def walk(
         attrs = node.attrs
         for rule, x in edges:
             n = x._number
-            if n < since:
+            if n < since or (keep is not None and x.node is None and n not in keep):
                 continue
             if n >= number:
                 raise stale(x, node)
@@ -212,7 +211,7 @@ class Hook:
 def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
     """dL/dx as the hooks of x leave it: each sees it as a Tensor and may return another."""
     for hook in list((x._hooks or {}).values()):
-        answer = hook(g if create_graph else type(x)(g))
+        answer = hook(g if create_graph else type(x)(np.array(g)))  # others may hold the same array
         if answer is not None:
             if getattr(answer, "shape", None) != x.shape:
                 raise GradientError(

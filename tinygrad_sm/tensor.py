@@ -177,7 +177,7 @@ class Tensor(ArrayLike):
         Tensor(54.)
         """
         seed = self._seed(gradient, create_graph)
-        keep = () if inputs is None else {x._number for x in inputs}
+        keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
         elif create_graph:

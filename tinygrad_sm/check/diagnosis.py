@@ -89,8 +89,9 @@ def _variable(x: Any) -> Any:
 def _read(loss: Tensor, parameters: list[Tensor]) -> _Graph:
     seed = loss._seed(None, False)
     made = order(loss)[::-1]
+    every = {x._number for t in made for x in (t, *(x for _, x in t.node.edges))}
     with np.errstate(all="ignore"):
-        gradients = walk(loss, seed, keep={t._number for t in made}) if made else {loss: seed}
+        gradients = walk(loss, seed, keep=every) if made else {loss: seed}
     leaves = [t for t in gradients if t.node is None]
     return _Graph(loss, made, leaves, gradients, parameters or leaves)
 

@@ -127,7 +127,7 @@ class Optimizer:
                 if state is None:
                     state = self.state[p] = self.begin(data, group)
                     self._memory[p] = np.empty_like(data)
-                if arrays is None or state or dtype is not data.dtype:  # without a state they are those of the last
+                if arrays is None or state or dtype is not data.dtype:  # without a state, as for the last
                     arrays, dtype = self._as_arrays(self.numbers(state, group), data.dtype), data.dtype
                 if decay:
                     g = self.decayed(data, g, group)
@@ -135,7 +135,7 @@ class Optimizer:
                 p._changed()
 
     def _as_arrays(self, numbers: tuple[float, ...], dtype: Any) -> list[Array]:
-        """The numbers of a step as 0-d arrays, which are those of the step before as long as nothing changed."""
+        """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
         key = dtype.char, numbers
         if key not in self._arrays:
             self._arrays.clear()
