@@ -89,7 +89,7 @@ def _variable(x: Any) -> Any:
 def _read(loss: Tensor, parameters: list[Tensor]) -> _Graph:
     seed = loss._seed(None, False)
     made = order(loss)[::-1]
-    every = {x._number for t in made for x in (t, *(x for _, x in t.node.edges))}
+    every = {x._number for t in made for x in (t, *(x for _, x in t.node.edges))}  # type: ignore[union-attr]
     with np.errstate(all="ignore"):
         gradients = walk(loss, seed, keep=every) if made else {loss: seed}
     leaves = [t for t in gradients if t.node is None]
