@@ -89,6 +89,7 @@ def test_fit_is_the_loop_written_out_in_numpy() -> None:
     assert history.stopped == ""
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
     assert weights(fitted(3)[0]) == weights(fitted(3)[0])
     assert weights(fitted(3)[0]) != weights(fitted(3, seed=1)[0])
@@ -118,6 +119,7 @@ def test_a_float32_model_stays_float32() -> None:
     assert {p.dtype for p in model.parameters()} == {np.dtype(np.float32)}
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_fit_puts_the_model_into_training_mode() -> None:
     trained = []
     for mode in (True, False):

@@ -256,6 +256,7 @@ INITS = [
 
 
 @pytest.mark.parametrize(("name", "settings"), INITS)
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_initialisations(name, settings):
     torch.manual_seed(0)
     shape = (200, 30, 3, 2)
