@@ -264,3 +264,19 @@ def test_the_backward_pass_is_drawn() -> None:
     assert {"backward", "dz"} <= set(shown)
     assert len(rectangles(root, "gradient")) == sum(v.kind == "gradient" for v in program.variables.values())
     assert "—" not in shown
+
+
+@pytest.mark.parametrize("depth", [None, 0, 1])
+def test_the_backward_pass_of_a_network_is_drawn_after_the_forward_pass(depth: int | None) -> None:
+    net = tg.nn.Sequential(tg.nn.Linear(3, 4, rng=0), tg.nn.ReLU(), tg.nn.Linear(4, 3, rng=1))
+    loss = tg.nn.CrossEntropyLoss()(net(np.ones((2, 3), np.float32)), np.array([0, 1]))
+    program = graph(loss, backward=True)
+    for down in (False, True):
+        root = ET.fromstring(program.svg(depth, down))
+        cards = [g for g in root.iter(f"{SVG}g") if rectangles(g, "card")]
+        place = {"".join(g.findtext(f"{SVG}text") or ""): rectangles(g, "card")[0] for g in cards}
+        assert len(cards) == len(rectangles(root, "card"))
+        if depth is None:
+            assert place["loss"][2 + down] < place["dloss"][down] < place["d0.weight"][down]
+    x = tg.Tensor(3.0, requires_grad=True)
+    assert len(rectangles(ET.fromstring(graph(x, backward=True).svg()), "card")) == 2

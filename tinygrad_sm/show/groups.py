@@ -131,8 +131,8 @@ def connect(program: Program, home: dict[str, Card]) -> tuple[list[Edge], list[C
                 to_closed[x.name, id(to)] = edges[-1]
         made[equation.name] = i
     for v in program.inputs:
-        if v.kind == "gradient":  # the backward pass starts where the forward pass ends
-            end = program.outputs[0].name
+        end = program.outputs[0].name
+        if v.kind == "gradient" and home[v.name] is not home[end]:  # it starts where the forward pass ends
             edges.append(Edge(home[end], home[v.name], (end, 0)))
     return edges, references
 
@@ -160,7 +160,11 @@ def add_leaves(program: Program, root: Group, home: dict[str, Card]) -> list[Car
         card = Card(v, parent=group)
         home[v.name] = card
         leaves.append(card)
-        group.items.insert(0, card)
+        at = 0
+        if v.kind == "gradient":  # it comes after the forward pass
+            inside = chain(first)[len(chain(group))] if first else None
+            at = group.items.index(inside) if inside else len(group.items)
+        group.items.insert(at, card)
     return leaves
 
 
