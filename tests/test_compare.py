@@ -96,6 +96,28 @@ def test_equal_numbers_of_other_tensors_are_not_the_same() -> None:
     assert list(tg.compare(tg.sum(a), tg.sum(a), names={}).shared) == ["a", "out"]
 
 
+@pytest.mark.parametrize(
+    "scopes", [("", "", ""), ("A", "", "B"), ("", "A", "A"), ("A", "A", "B"), ("A", "B", "A")]
+)
+def test_it_is_drawn_whatever_the_scopes_and_whoever_goes_further(scopes: tuple[str, str, str]) -> None:
+    W = tg.Tensor([[1.0, 2.0], [0.5, 1.0]], requires_grad=True)
+    with tg.scope(scopes[0]):
+        z = tg.tanh(np.ones((3, 2)) @ W)
+    with tg.scope(scopes[1]):
+        one = tg.composed_softmax_cross_entropy(z, np.eye(2)[[0, 1, 1]])
+    with tg.scope(scopes[2]):
+        two = tg.softmax_cross_entropy(z * 1.0 + np.zeros(2), [0, 1, 1])
+    for pair in ((one, two), (two, one), (one, one), (one, one + 1), (one + 1, one)):
+        comparison = tg.compare(*pair, names={"W": W, "z": z})
+        for down in (False, True):
+            above, below = drawings(comparison.svg(down))
+            tips = [
+                [e for e in part.iter(f"{SVG}path") if e.get("class") == "tip"] for part in (above, below)
+            ]
+            edges = [sum(len(e.inputs) for e in p) for p in (comparison.first, comparison.second)]
+            assert [len(part) for part in tips] == edges
+
+
 def test_programs_are_compared_too() -> None:
     z = tg.Tensor([[2.0, 1.0]], requires_grad=True, name="z")
     one = tg.graph(tg.sum(z), gradients=False)

@@ -140,13 +140,15 @@ def pairs(first: Program, second: Program) -> Iterator[tuple[str, Variable]]:
     for v in second.inputs:
         for u in first.inputs:
             alike = u.name == v.name and u.kind == v.kind and np.array_equal(u.value, v.value)
-            if u.literal is None and v.literal is None and (u.value is v.value or alike):
+            free = u.literal is None and v.literal is None and u not in found.values()
+            if free and (u.value is v.value or alike):
                 found[v.name] = u
                 break
     known = {signature(equation, {x.name: x for x in equation.inputs}): equation for equation in first}
     for equation in second:
         same = known.get(signature(equation, found))
-        if same and np.array_equal(same.value, equation.value, equal_nan=True):
+        ends = same is not None and same.output in first.outputs  # that stays free for the end of the second
+        if same and not ends and np.array_equal(same.value, equation.value, equal_nan=True):
             found[equation.name] = same.output
             literals = zip(equation.inputs, same.inputs, strict=True)
             found |= {x.name: u for x, u in literals if x.literal is not None}
