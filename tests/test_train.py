@@ -216,6 +216,7 @@ def test_no_epochs_are_fine() -> None:
 # ---- Ctrl-C ----
 
 
+@pytest.mark.thread_unsafe  # signals are the process's
 def test_ctrl_c_between_epochs_keeps_what_was_learnt() -> None:
     def press(history: train.History) -> None:
         if history.epochs == 3:
@@ -229,6 +230,7 @@ def test_ctrl_c_between_epochs_keeps_what_was_learnt() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.thread_unsafe  # signals are the process's
 def test_ctrl_c_within_an_epoch_ends_after_the_batch() -> None:
     calls = itertools.count()
     loss = nn.CrossEntropyLoss()
@@ -244,6 +246,7 @@ def test_ctrl_c_within_an_epoch_ends_after_the_batch() -> None:
     assert weights(model) not in (weights(fitted(1)[0]), weights(fitted(2)[0]))
 
 
+@pytest.mark.thread_unsafe  # signals are the process's
 def test_a_second_ctrl_c_ends_at_once() -> None:
     def press(z: Any, t: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
@@ -255,6 +258,7 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.thread_unsafe  # signals are the process's
 def test_fit_works_in_other_threads_and_leaves_foreign_handlers_alone() -> None:
     found: list[Any] = []
     thread = threading.Thread(target=lambda: found.append(fitted(2)[1].epochs))
@@ -287,6 +291,7 @@ def kept(
     return weights(model), history
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_a_run_that_is_stopped_anywhere_ends_where_one_in_one_go_ends(tmp_path: Path) -> None:
     expected = kept(tmp_path / "whole", 8)
     for stop in range(1, 8):
@@ -322,6 +327,7 @@ print(kills, done, len(left))
 """
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_a_run_that_is_killed_anywhere_ends_where_one_in_one_go_ends(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, Path(__file__).parent, tmp_path]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -332,6 +338,7 @@ def test_a_run_that_is_killed_anywhere_ends_where_one_in_one_go_ends(tmp_path: P
     assert left == 0
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     kept(tmp_path, 8, 2)
     before = (tmp_path / "checkpoint.npz").read_bytes()
@@ -354,6 +361,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint.npz").read_bytes() == before
 
 
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     kept(tmp_path, 4, 2)
     path = tmp_path / "checkpoint.npz"
