@@ -60,3 +60,9 @@ def test_what_is_shown_changes_nothing() -> None:
     assert set(loss._repr_mimebundle_()) == {"text/plain", "image/svg+xml"}
     assert x.grad is None
     assert np.array_equal(loss.data, 5.0)
+
+
+def test_modules_show_a_diagram_where_there_is_one() -> None:
+    assert "…" in tg.nn.Linear(40, 2)._repr_mimebundle_()["image/svg+xml"]
+    for module in (tg.nn.Conv2d(1, 2, 3), tg.nn.ReLU()):
+        assert module._repr_mimebundle_() == {"text/plain": repr(module)}
