@@ -369,6 +369,7 @@ def in_terminal(folder: Path, *arguments: str, interrupt: str = "") -> tuple[int
     process, terminal = pty.fork()
     if not process:
         os.chdir(folder)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a job in the background inherits as ignored
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         environment = {
             **os.environ,

@@ -223,3 +223,20 @@ def test_assigning_to_entries() -> None:
     assert constant.tolist() == [5, 2]
     with pytest.raises(UnsupportedError, match="would lose its gradient"):
         constant[1] = leaf(3.0)
+
+
+def test_a_hook_may_return_a_plain_array_while_the_pass_is_recorded() -> None:
+    x = tg.Tensor(2.0, requires_grad=True)
+    y = x * x
+    y.register_hook(lambda _: np.array(3.0))
+    y.backward(create_graph=True)
+    assert x.grad is not None
+    assert x.grad.item() == 12.0
+
+
+def test_one_input_may_be_given_without_a_list() -> None:
+    x, w = tg.Tensor(2.0, requires_grad=True), tg.Tensor(3.0, requires_grad=True)
+    (x * w).backward(inputs=x)
+    assert x.grad is not None
+    assert x.grad.item() == 3.0
+    assert w.grad is None

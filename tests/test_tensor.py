@@ -768,3 +768,12 @@ def test_any_axes_reduce_as_in_numpy(a: Any, data: Any) -> None:
         y.sum().backward()
         shares = {"sum": a.size, "mean": expected.size, "max": expected.size}
         np.testing.assert_allclose(x.grad.data.sum(), shares[name], rtol=1e-12)
+
+
+def test_a_tensor_of_one_entry_is_formatted_as_a_number() -> None:
+    loss = tg.Tensor(1.23456, requires_grad=True)
+    assert f"{loss:.3f}" == "1.235"
+    assert f"{tg.Tensor([1.5]):.1f}" == "1.5"
+    assert f"{loss}" == str(loss)
+    with pytest.raises(ValueError, match="format"):
+        f"{tg.Tensor([1.0, 2.0]):.3f}"

@@ -104,6 +104,9 @@ class ArrayLike(ops.Methods, Differentiable):
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
+    def __format__(self, form: str) -> str:
+        return format(self._data.item(), form) if form and self._data.size == 1 else format(str(self), form)
+
     def __round__(self, decimals: int = 0) -> Any:
         return np.round(self, decimals)
 

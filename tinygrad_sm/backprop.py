@@ -218,7 +218,8 @@ def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
                     f"backward: a hook on {x.label} returned {answer!r:.80}; it must return None or a "
                     f"gradient of shape {x.shape}"
                 )
-            g = answer if create_graph else np.asarray(answer)
+            g = type(x)(answer) if create_graph and not isinstance(answer, Differentiable) else answer
+            g = g if create_graph else np.asarray(g)
     return g
 
 

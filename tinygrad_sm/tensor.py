@@ -158,8 +158,9 @@ class Tensor(ArrayLike):
     # ---- the backward pass ----
 
     def backward(
-        self, gradient: Any = None, create_graph: bool = False, inputs: Sequence[Tensor] | None = None
-    ) -> None:
+        self, gradient: Any = None, create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
+    ) -> None:  # fmt: skip
         """Add dL/dleaf to the .grad of every leaf that this tensor (L) was computed from.
 
         gradient      dL/dself, of this tensor's shape; 1 if it is left out, which a single entry allows
@@ -177,6 +178,7 @@ class Tensor(ArrayLike):
         Tensor(54.)
         """
         seed = self._seed(gradient, create_graph)
+        inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
