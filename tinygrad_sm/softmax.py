@@ -35,7 +35,7 @@ from .targets import (
     to_rows,
 )
 
-TINY = 1e-4  # a product with it is infinite for infinite numbers alone
+TINY = 1e-7  # a product with it is infinite for infinite numbers alone
 WIDE = 256  # classes: see row_sums
 
 
@@ -194,7 +194,6 @@ def log_softmax(z: Array, axis: int = -1) -> Array:
     """Their logarithms, also where they are too small to be told from 0."""
     z = floating(z)
     return from_rows(Rows(to_rows(z, axis)).log_a(), z, axis)
-
 
 
 def logsumexp(z: Array, axis: Axis = None, keepdims: bool = False) -> Array:
