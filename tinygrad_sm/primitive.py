@@ -148,9 +148,8 @@ class Fused(Primitive):
 
     kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
     rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
-    definition  the same out of other primitives. It is what runs on Tensors (for derivatives of derivatives),
-    where what
-                was saved would pass for a constant.
+    definition  the same out of other primitives: what runs on Tensors, for derivatives of derivatives, because
+                there what was saved would pass for a constant
     """)
 
     saves = 1
@@ -191,8 +190,7 @@ def fused(
     name: str, formula: str, *, kernel: Callable[..., Any], definition: Callable[..., Any],
     rules: tuple[Rule | None, ...], public: str = "", **about: str,
 ) -> Fused:  # fmt: skip
-    """Define a fused op: a kernel that may save what its rules need, and its definition out of other
-    primitives.
+    """Define a fused op: a kernel that may save what its rules need, and its definition out of primitives.
 
     name    what graphs and messages call it
     public  the name of the function, by default the same

@@ -103,8 +103,7 @@ def row_sums(e: Array, factor: float) -> Array:
 
 
 def limits(z: Array, m: Array) -> tuple[Array, Array]:
-    """Logits and their maxima where there are infinite ones: all the probability is on those that are
-    +inf."""
+    """Logits and their maxima where some are infinite: all the probability is on those that are +inf."""
     for row in np.flatnonzero(m == -np.inf):
         raise DataError(f"softmax: every logit of row {row} is -inf, so no class is left; leave one unmasked")
     sure, inf = m == np.inf, z.dtype.type(np.inf)
