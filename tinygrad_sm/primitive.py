@@ -148,7 +148,7 @@ class Fused(Primitive):
 
     kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
     rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
-    definition  the same out of other primitives: what runs on Tensors, for derivatives of derivatives, because
+    definition  the same out of other primitives: what runs on Tensors, for derivatives of derivatives, as
                 there what was saved would pass for a constant
     """)
 
