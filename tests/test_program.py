@@ -391,3 +391,8 @@ def test_a_leaf_and_a_sum_have_backward_passes() -> None:
     program = graph(a + b, backward=True)
     assert [v.name for v in program.outputs][1:] == ["da", "db"]
     assert program["da"].value == program["db"].value == 1
+
+
+def test_what_is_no_tensor_has_no_graph() -> None:
+    with pytest.raises(tg.errors.UnsupportedError, match="int"):
+        tg.graph(3)  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def graph(
     v1 = multiply(z, z)
     loss = sum(v1)
     """
-    roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    roots = tuple(outputs) if isinstance(outputs, Sequence) else (outputs,)
     for root in roots:
         if not isinstance(root, Tensor):
             kind = type(root).__name__
