@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
 from . import ops
 from .errors import GradientError, UnsupportedError
-from .primitive import DISPATCH, PRIMITIVES, Differentiable, Primitive
+from .primitive import DISPATCH, PRIMITIVES, Differentiable, Primitive, misfit
 
 __all__ = ["ArrayLike", "NDArray"]
 
@@ -164,13 +165,15 @@ class ArrayLike(ops.Methods, Differentiable):
         raise NotImplementedError
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, array: Callable[[Any], NDArray] = methodcaller("__array__")) -> Any:
     """A value, an index or a list with its constant Tensors as arrays; one that requires grad is an error."""
     if isinstance(value, ArrayLike):
-        return value.__array__()
+        return array(value)
     if type(value) in (tuple, list):
-        return type(value)(map(plain, value))
-    return slice(*map(plain, (value.start, value.stop, value.step))) if type(value) is slice else value
+        return type(value)(plain(part, array) for part in value)
+    if type(value) is slice:
+        return slice(*(plain(part, array) for part in (value.start, value.stop, value.step)))
+    return value
 
 
 def _operator(primitive: Primitive) -> Any:
@@ -187,7 +190,7 @@ def _operator(primitive: Primitive) -> Any:
         try:
             y = function(a, b)
         except ValueError as error:
-            raise self._misfit(error, primitive, (a, b)) from error
+            raise misfit(error, primitive, (a, b)) from error
         if left is None:
             edges: Any = ()
         elif self._requires_grad:

@@ -28,11 +28,16 @@ __all__ = ["Node", "no_grad", "scope"]
 
 
 class Watcher(Protocol):
-    """Who is told of every tensor that is recorded and every edge of a backward pass (see "
-    "check.detect_anomaly)."""
+    """Who is told of every tensor that an op makes and of every edge of a backward pass.
 
-    def made(self, tensor: Tensor) -> None: ...
+    One that traces is given every backward pass on Tensors, and says which rules it goes by.
+    """
+
+    tracing: bool
+
+    def made(self, tensor: Any, primitive: Primitive, inputs: Sequence[Any], attrs: Any) -> None: ...
     def passed(self, step: Step) -> None: ...
+    def edges(self, node: Node) -> Sequence[tuple[Rule, Tensor]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,12 @@ class Mode:
 
 mode: ContextVar[Mode] = ContextVar("tinygrad_sm", default=Mode())  # noqa: B039 (it is frozen)
 now = itertools.count(1).__next__
+
+
+def tracing() -> bool:
+    """Is what happens recorded as a program?"""
+    watcher = mode.get().watcher
+    return watcher is not None and watcher.tracing
 
 
 @contextmanager
@@ -228,6 +239,8 @@ def recorded_edges(node: Node, number: int) -> Iterable[tuple[Rule, Tensor]]:
     for x in node.inputs:
         if isinstance(x, Differentiable) and x._number > number:  # type: ignore[attr-defined]
             raise stale(x, node)
+    if tracing() and not mode.get().recording:
+        return mode.get().watcher.edges(node)  # type: ignore[union-attr]
     if not isinstance(node.primitive, Fused):
         return node.edges
     rules = node.primitive.rules

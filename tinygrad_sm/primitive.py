@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import UnsupportedError
+from .errors import BoundsError, DtypeError, ShapeError, UnsupportedError
 
 __all__ = [
     "DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "fused", "primitive",
@@ -224,6 +224,16 @@ def check_keywords(name: str, given: Iterable[str], offered: Collection[str]) ->
             f"{name}: {key}= is not differentiable here, it takes {', '.join(offered) or 'no keywords'}; "
             f"leave {key}= out, or call NumPy on t.numpy() where no gradient is needed"
         )
+
+
+def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
+    """What NumPy raised, told with the op, what it was given and what it takes."""
+    arrays = [np.asarray(x) for x in values]
+    if isinstance(error, TypeError):
+        return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
+    kind = ShapeError if isinstance(error, ValueError) else BoundsError
+    given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
+    return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .arraylike import ArrayLike, NDArray, plain
-from .backprop import Hook, Node, hooked, mode, now, walk, within
-from .errors import BoundsError, DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import Fused, Primitive, filled
+from .backprop import Hook, Node, hooked, mode, now, tracing, walk, within
+from .errors import DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
+from .primitive import Fused, Primitive, filled, misfit
 
 __all__ = ["Tensor"]
 
@@ -177,13 +177,13 @@ class Tensor(ArrayLike):
         >>> x.grad
         Tensor(54.)
         """
-        seed = self._seed(gradient, create_graph)
+        seed = self._seed(gradient, create_graph or tracing())
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
-        elif create_graph:
-            with within(recording=True):
+        elif create_graph or tracing():
+            with within(recording=create_graph):
                 totals = walk(self, seed, True, keep)
         else:
             totals = walk(self, seed, False, keep)
@@ -275,7 +275,7 @@ class Tensor(ArrayLike):
         if not as_given:
             inputs = tuple(x if isinstance(x, Tensor) else v for x, v in zip(inputs, values, strict=True))
         if attrs:
-            attrs = {name: plain(value) for name, value in attrs.items()}
+            attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
             if isinstance(primitive, Fused):
                 y, saved = primitive.kernel(*values, **attrs)
@@ -285,9 +285,12 @@ class Tensor(ArrayLike):
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
-            raise _misfit(error, primitive, values) from error
+            raise misfit(error, primitive, values) from error
         if not primitive.differentiable:
-            return _wrapped(y)
+            y = _wrapped(y)
+            if (watcher := mode.get().watcher) is not None:
+                watcher.made(y, primitive, inputs, attrs)
+            return y
         return _result(y, primitive, inputs, values, edges, attrs)
 
 
@@ -296,7 +299,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     if isinstance(data, Tensor) and data._requires_grad:
         raise UnsupportedError(f"a new Tensor of {data.label} would lose its gradient; use it, or .detach()")
     try:
-        array = np.asarray(plain(data))
+        array = data._data if isinstance(data, Tensor) else np.asarray(plain(data))
     except ValueError as error:
         raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
     for kind in (array.dtype, np.dtype(dtype or array.dtype)):
@@ -331,28 +334,18 @@ def _result(
         edges = None  # integers have no derivative
         if kind not in "iub":
             raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
-    if edges and (current := mode.get()).recording:
+    current = mode.get()
+    if edges and current.recording:
         node: Node = _new(Node)
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
         node.attrs, node.scope, node.seed = attrs, current.scope, None
         t.node, t._requires_grad = node, True
-        if current.watcher is not None:
-            current.watcher.made(t)
     else:
         t.node, t._requires_grad = None, False
+    if current.watcher is not None:
+        current.watcher.made(t, primitive, inputs, attrs)
     return t
 
 
-def _misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
-    """What NumPy raised, told with the op, what it was given and what it takes."""
-    arrays = [np.asarray(x) for x in values]
-    if isinstance(error, TypeError):
-        return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
-    kind = ShapeError if isinstance(error, ValueError) else BoundsError
-    given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
-    return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")
-
-
 Tensor._result = staticmethod(_result)  # type: ignore[attr-defined]
-Tensor._misfit = staticmethod(_misfit)  # type: ignore[attr-defined]
 Tensor._wrapped = staticmethod(_wrapped)  # type: ignore[method-assign,assignment]

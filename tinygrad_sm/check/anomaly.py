@@ -83,13 +83,16 @@ def detect_anomaly() -> Iterator[None]:
 class _Watcher:
     """What happened to every tensor since detect_anomaly() began, by its number."""
 
+    tracing = False
+
     def __init__(self) -> None:
         self.known: dict[int, Made] = {}
 
-    def made(self, tensor: Tensor) -> None:
+    def made(self, tensor: Any, *_: Any) -> None:
         """Look at a new tensor, and remember where it was made and of what."""
-        y, node = tensor.data, tensor.node
-        assert node is not None
+        if not isinstance(tensor, Tensor) or (node := tensor.node) is None:
+            return
+        y = tensor.data
         line = _line()
         self.known[tensor._number] = Made(line, _sums(tensor, node))
         if np.isfinite(y).all():
