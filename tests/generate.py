@@ -231,7 +231,7 @@ def plain(signature: inspect.Signature) -> str:
 
 def ops_page() -> str:
     named: dict[int, tuple[list[str], Any]] = {}
-    for name in sorted({*PRIMITIVES, *ops.__all__} & {*PRIMITIVES, *FUNCTIONS}):
+    for name in sorted({*PRIMITIVES, *ops.__all__, "trace"} & {*PRIMITIVES, *FUNCTIONS}):
         function = FUNCTIONS.get(name) or PRIMITIVES[name]
         named.setdefault(id(function), ([], function))[0].append(name)
     text = INTRODUCTION

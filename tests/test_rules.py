@@ -82,6 +82,8 @@ np.cumsum(t)  np.cumsum(t, axis=1)  t.cumsum(-1)  np.cumprod(t)  np.cumprod(z, a
 np.cumprod(t, axis=1)  np.prod(z)  np.prod(z, axis=0)  np.prod(z, axis=1, keepdims=True)  np.prod(e, axis=0)
 np.prod(s)  np.sum(e)  np.sum(s)  np.sum(e, axis=1)  np.max(s)  np.var(x, ddof=1)  np.std(x, axis=1, ddof=1)
 np.std(x, correction=1)  x.std()  x.var(0)  np.var(x, axis=0, mean=np.mean(x, axis=0, keepdims=True))
+tg.sum_to(x,shape=(3,)) == np.sum(x,0)  tg.sum_to(x,shape=(2,1)) == np.sum(x,1,keepdims=True)
+tg.sum_to(t,shape=(3,1)) == np.sum(t,(0,2))[:,None]  tg.sum_to(x,shape=()) == np.sum(x)
 np.average(x)  np.average(x, axis=1, weights=w)  np.average(x, weights=p)
 np.average(x, axis=0, weights=p, returned=True)  np.average(t, axis=(2, 1), weights=u)
 np.average(x, axis=1, keepdims=True)  np.ptp(x)  np.ptp(t, axis=1)  np.quantile(x, 0.3)

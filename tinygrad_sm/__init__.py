@@ -23,14 +23,14 @@ if _TYPE_CHECKING:
     from . import data, nn, optim, train
     from .check import check_grads, detect_anomaly, diagnose
     from .checkpoint import load, save
-    from .program import backward_steps, graph
+    from .program import backward_steps, compile, graph, trace
     from .show import compare, draw, explain
     from .transforms import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 _WHEN_USED = {
     "check": ["check_grads", "detect_anomaly", "diagnose"],
     "checkpoint": ["load", "save"],
-    "program": ["backward_steps", "graph"],
+    "program": ["backward_steps", "compile", "graph", "trace"],
     "show": ["compare", "draw", "explain"],
     "transforms": ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"],
     "data": [], "nn": [], "optim": [], "train": [],

@@ -38,6 +38,8 @@ class Watcher(Protocol):
     def made(self, tensor: Any, primitive: Primitive, inputs: Sequence[Any], attrs: Any) -> None: ...
     def passed(self, step: Step) -> None: ...
     def edges(self, node: Node) -> Sequence[tuple[Rule, Tensor]]: ...
+    def out(self, y: Any, arguments: Sequence[Any]) -> Any: ...
+    def stepped(self, optimizer: Any, group: Any, p: Tensor, state: Any, arrays: Any) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +261,10 @@ def fit(part: Any, x: Tensor, node: Node) -> Any:
     if type(part) is not np.ndarray and not isinstance(part, Differentiable):
         part = np.asarray(part)
     try:
+        if isinstance(part, Differentiable):
+            return PRIMITIVES["sum_to"](part, shape=x._data.shape)
         return sum_to(part, x._data.shape)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError):  # a ShapeError is a ValueError
         raise GradientError(
             f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an "
             f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"

@@ -9,6 +9,7 @@ place.
     │   └── GradientCheckError (AssertionError)  a gradient that differences of the function contradict
     ├── UnsupportedError (TypeError)      a function, keyword or conversion that is not differentiable here
     ├── DataError        (ValueError)     labels, distributions, tables, colours
+    ├── TraceError       (RuntimeError)   a function that cannot be recorded as a program
     ├── CheckpointError  (ValueError)     a model file or checkpoint that is missing, damaged or foreign
     └── MissingError     (RuntimeError)   an optional program or library that is not installed
 """
@@ -23,6 +24,7 @@ __all__ = [
     "MissingError",
     "ShapeError",
     "TinygradError",
+    "TraceError",
     "UnsupportedError",
 ]
 
@@ -59,6 +61,10 @@ class UnsupportedError(TinygradError, TypeError):
 
 class DataError(TinygradError, ValueError):
     """Labels, target distributions, tables or colours that are not what they must be; the row is named."""
+
+
+class TraceError(TinygradError, RuntimeError):
+    """A function that does what a recorded program could not do again; the message says what, and the fix."""
 
 
 class CheckpointError(TinygradError, ValueError):

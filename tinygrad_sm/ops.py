@@ -82,4 +82,4 @@ for _name, _function in FUNCTIONS.items():
         setattr(Methods, _name, _function)
 
 globals().update(FUNCTIONS)
-__all__ = ["linalg", "rule", *sorted(FUNCTIONS)]
+__all__ = ["linalg", "rule", *sorted(FUNCTIONS.keys() - {"trace"})]  # tg.trace records a program

@@ -183,7 +183,7 @@ class Tensor(ArrayLike):
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
         elif create_graph or tracing():
-            with within(recording=create_graph):
+            with within(recording=create_graph, scope=("backward",)):
                 totals = walk(self, seed, True, keep)
         else:
             totals = walk(self, seed, False, keep)

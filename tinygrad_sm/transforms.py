@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backprop import walk, within
+from .backprop import mode, tracing, walk, within
 from .errors import GradientError, ShapeError, UnsupportedError
-from .primitive import PRIMITIVES
+from .primitive import PRIMITIVES, filled
 from .tensor import Tensor
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]
@@ -61,7 +61,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
                 f"grad: the function returned {_described(value)}, not a scalar; reduce it (.sum(), "
                 f".mean()), or use jacobian, or vjp with a cotangent"
             )
-        g = run.pull([np.ones((), getattr(value, "dtype", None))])
+        g = run.pull([filled(1, np.dtype(getattr(value, "dtype", float)))])
         value = run.out(value)
         return ((value, tree_map(run.out, run.aux)) if has_aux else value), _one_or_all(g, argnums)
 
@@ -198,6 +198,8 @@ class _Run(NamedTuple):
         """A result as the caller gets it: recorded, or an array, or a Tensor if the argument was one."""
         if self.nested or not isinstance(y, (Tensor, np.ndarray, np.generic)):
             return y
+        if (watcher := mode.get().watcher) is not None and watcher.tracing:
+            return watcher.out(y, tree_leaves(self.primals))
         if any(isinstance(x, Tensor) for x in tree_leaves(self.primals)):
             return y.detach() if isinstance(y, Tensor) else Tensor(y)
         array = y.data if isinstance(y, Tensor) else np.asarray(y)
@@ -230,9 +232,11 @@ def _run(f: Function, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, i
 
 def _variable(x: Any) -> Tensor:
     """A Tensor of its own for an argument, recorded as a copy of it where that one asks for its gradient."""
-    if isinstance(x, Tensor) and x.requires_grad:
-        return PRIMITIVES["copy"](x)  # type: ignore[no-any-return]
-    return Tensor(x, requires_grad=True)
+    if not isinstance(x, Tensor):
+        return Tensor(x, requires_grad=True)
+    t: Tensor = PRIMITIVES["copy"](x if x.dtype.kind == "f" else x.astype(dtype=np.float64))
+    t.requires_grad = True
+    return t
 
 
 def _pull(outputs: list[Any], cotangents: Iterable[Any], variables: list[Any], recorded: bool) -> list[Any]:
@@ -240,13 +244,14 @@ def _pull(outputs: list[Any], cotangents: Iterable[Any], variables: list[Any], r
     numbers = {v._number for v in variables}
     since = min(numbers, default=0)
     totals: dict[Tensor, Any] = {}
-    with within(recording=True):
+    on_tensors = recorded or tracing()
+    with within(recording=recorded or not on_tensors, scope=("backward",)):
         for y, u in zip(outputs, cotangents, strict=True):
             if u is None or not isinstance(y, Tensor):
                 continue
-            u = u if recorded and isinstance(u, Tensor) else np.asarray(u, y.dtype)
-            u = Tensor(u) if recorded and not isinstance(u, Tensor) else u
-            found = {y: u} if y.node is None else walk(y, u, recorded, numbers, since)
+            u = u if on_tensors and isinstance(u, Tensor) else np.asarray(u, y.dtype)
+            u = Tensor(u) if on_tensors and not isinstance(u, Tensor) else u
+            found = {y: u} if y.node is None else walk(y, u, on_tensors, numbers, since)
             for x, g in found.items():
                 totals[x] = totals[x] + g if x in totals else g
         gradients = [(totals.get(v), v.dtype) for v in variables]

@@ -53,11 +53,15 @@ class Module:
     forward: Callable[..., Any]
     _kinds: dict[str, str]  # what an attribute is: "parameter", "buffer" or "module"; in the order they came
     _label: str  # what its scope is called
-    _inside: tuple[Mode | None, Mode]  # the mode it was last called in, and the same within its scope
+
+    changes = [0]  # noqa: RUF012 (how often an attribute of any module was set: who watches them looks at it)
+    # _inside: the mode it was last called in, and the same within its scope
+    __slots__ = ("__dict__", "__weakref__", "_inside")
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         self = super().__new__(cls)
-        vars(self).update(training=True, _kinds={}, _label=cls.__name__, _inside=(None, mode.get()))
+        vars(self).update(training=True, _kinds={}, _label=cls.__name__)
+        _remember(self, (None, mode.get()))
         return self
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -66,7 +70,7 @@ class Module:
         outside, inside = self._inside
         if outside is not current:  # it mostly is, and a new mode takes as long as a small op
             inside = replace(current, scope=(*current.scope, self._label))
-            self.__dict__["_inside"] = current, inside
+            _remember(self, (current, inside))
         token = mode.set(inside)
         try:
             return self.forward(*inputs, **options)
@@ -104,14 +108,17 @@ class Module:
         else:
             self._kinds.pop(name, None)
         vars(self)[name] = value
+        self.changes[0] += 1
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         self._kinds.pop(name, None)
+        self.changes[0] += 1
 
     def _named(self, name: str) -> None:
         """Take the name that an outer module gives to this one, also into the parameters' names."""
-        vars(self).update(_label=f"{name}: {type(self).__name__}", _inside=(None, mode.get()))
+        vars(self)["_label"] = f"{name}: {type(self).__name__}"
+        _remember(self, (None, mode.get()))
         for path, p in self.named_parameters():
             p.name = f"{name}.{path}"
 
@@ -126,6 +133,7 @@ class Module:
                 f"without dots"
             )
         vars(self)[name] = None if value is None else np.array(value)
+        self.changes[0] += 1
         if value is not None:
             self._kinds[name] = "buffer"
 
@@ -188,6 +196,7 @@ class Module:
         """Set the mode for training: Dropout drops, batch normalisation uses the batch's own statistics."""
         for module in self.modules():
             vars(module)["training"] = mode
+        self.changes[0] += 1
         return self
 
     def eval(self) -> Self:
@@ -295,6 +304,9 @@ class Module:
         if not parts:
             return f"{type(self).__name__}({self.extra_repr()}){count}"
         return "\n  ".join([f"{type(self).__name__}({self.extra_repr()}{count}", *parts]) + "\n)"
+
+
+_remember: Any = vars(Module)["_inside"].__set__  # past __setattr__, which looks for parameters
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

@@ -39,6 +39,8 @@ class Adam(Optimizer):
     2.9
     """
 
+    number_names = ("beta1", "rest1", "beta2", "rest2", "length", "eps")
+
     def __init__(
         self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
@@ -50,10 +52,9 @@ class Adam(Optimizer):
         names = ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] if group["amsgrad"] else ["exp_avg", "exp_avg_sq"]
         return {"step": np.zeros(()), **{name: np.zeros_like(p) for name in names}}
 
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:
         """β₁, 1 - β₁, β₂, 1 - β₂, and with c = √(1 - β₂ᵗ), which corrects v: lr c / (1 - β₁ᵗ) and eps c."""
-        state["step"] += 1
-        t, (beta1, beta2) = state["step"].item(), group["betas"]
+        beta1, beta2 = group["betas"]
         c = (1 - beta2**t) ** 0.5
         return beta1, 1 - beta1, beta2, 1 - beta2, group["lr"] * c / (1 - beta1**t), group["eps"] * c
 
@@ -89,18 +90,18 @@ class AdamW(Adam):
     2.75
     """
 
+    decays_gradient = False
+    number_names = (*Adam.number_names, "left")
+
     def __init__(
         self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
         weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
     ) -> None:  # fmt: skip
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    def decayed(self, p: Array, g: Array, group: Group) -> Array:
-        return -g if group["maximize"] else g
-
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:
         """Adam's, and what is left of p."""
-        return *super().numbers(state, group), 1 - group["lr"] * group["weight_decay"]
+        return *super().numbers(t, group), 1 - group["lr"] * group["weight_decay"]
 
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
         *adams, left = numbers
@@ -130,6 +131,8 @@ class RMSprop(Optimizer):
     2.8
     """
 
+    number_names = ("lr", "momentum", "alpha", "rest", "eps")
+
     def __init__(
         self, params: Any, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
         weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, *, maximize: bool = False,
@@ -149,8 +152,7 @@ class RMSprop(Optimizer):
         )
         return {"step": np.zeros(()), **{name: np.zeros_like(p) for name in names}}
 
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
-        state["step"] += 1  # which PyTorch counts too
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:
         return group["lr"], group["momentum"], group["alpha"], 1 - group["alpha"], group["eps"]
 
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
@@ -200,6 +202,8 @@ class Adagrad(Optimizer):
     2.9
     """
 
+    number_names = ("lr", "eps")
+
     def __init__(
         self, params: Any, lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
         initial_accumulator_value: float = 0.0, eps: float = 1e-10, *, maximize: bool = False,
@@ -211,10 +215,9 @@ class Adagrad(Optimizer):
     def begin(self, p: Array, group: Group) -> State:
         return {"step": np.zeros(()), "sum": np.full_like(p, group["initial_accumulator_value"])}
 
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:
         """The learning rate of step t."""
-        state["step"] += 1
-        return group["lr"] / (1 + (state["step"].item() - 1) * group["lr_decay"]), group["eps"]
+        return group["lr"] / (1 + (t - 1) * group["lr_decay"]), group["eps"]
 
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
         lr, eps = numbers

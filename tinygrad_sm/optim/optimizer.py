@@ -1,7 +1,8 @@
 """What every optimiser has: groups of parameters with settings, a state for each parameter, a step over all.
 
 What an optimiser adds is `numbers`, which are worked out in Python anew at each step (the learning rate, what
-depends on the step count), and `update`, which changes the arrays in place by NumPy calls alone. The letters:
+depends on the step count), and `update`, which changes the arrays in place by ufuncs alone, so that it can be
+recorded. The letters:
 p the parameter, g its gradient, d memory of their shape to work in.
 """
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
+from ..backprop import mode
 from ..tensor import Tensor
 
 __all__ = ["Array", "Group", "Optimizer", "State"]
@@ -37,6 +39,10 @@ class Optimizer:
     Raises DataError for settings out of range, no parameters, or one that is given twice; GradientError for a
     Tensor that does not require grad.
     """
+
+    decays_gradient = True  # is weight decay a part of the gradient?
+    number_names: tuple[str, ...] = ("lr",)  # what `numbers` gives
+    __slots__ = ("__dict__", "__weakref__", "_arrays", "_memory")  # those two are no part of its state
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
@@ -117,53 +123,63 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
+        watcher = mode.get().watcher
         for group in self.param_groups:
-            decay = group["weight_decay"] or group["maximize"]
-            arrays, dtype = None, None  # of this step's numbers
+            arrays, last = [], None  # this step's numbers, which most parameters share
             for p in group["params"]:
                 if p._grad is None:
                     continue
-                data, g, state = p._data, p._grad._data, self.state.get(p)
+                data, state, t = p._data, self.state.get(p), 0
                 if state is None:
                     state = self.state[p] = self.begin(data, group)
                     self._memory[p] = np.empty_like(data)
-                if arrays is None or state or dtype is not data.dtype:  # without a state, as for the last
-                    arrays, dtype = self._as_arrays(self.numbers(state, group), data.dtype), data.dtype
-                if decay:
-                    g = self.decayed(data, g, group)
-                self.update(data, g, self._memory[p], state, group, *arrays)
+                if (count := state.get("step")) is not None:
+                    t = count.item() + 1
+                if last is None or last != (t, data.dtype):
+                    arrays, last = self.as_arrays(t, group, data.dtype), (t, data.dtype)
+                if watcher is not None and watcher.tracing:
+                    watcher.stepped(self, group, p, state, arrays)
+                if count is not None:
+                    count[...] = t
+                self.change(data, p._grad._data, self._memory[p], state, group, *arrays)
                 p._changed()
 
-    def _as_arrays(self, numbers: tuple[float, ...], dtype: Any) -> list[Array]:
-        """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
+    def as_arrays(self, t: float, group: Group, dtype: Any) -> list[Array]:
+        """The numbers of step t as 0-d arrays: those of the step before, as long as nothing changed."""
+        numbers = group["weight_decay"], *self.numbers(t, group)
         key = dtype.char, numbers
         if key not in self._arrays:
             self._arrays.clear()
             self._arrays[key] = [np.array(number, dtype) for number in numbers]
         return self._arrays[key]
 
+    def change(
+        self, p: Array, g: Array, d: Array, state: State, group: Group, decay: Array, *numbers: Array
+    ) -> None:  # fmt: skip
+        """Change p and the state in place, as g and the penalty weight_decay/2 |p|² say, or to maximise -g."""
+        if group["maximize"]:
+            g = -g
+        if group["weight_decay"] and self.decays_gradient:
+            g = g + decay * p
+        self.update(p, g, d, state, group, *numbers)
+
     def begin(self, p: Array, group: Group) -> State:  # noqa: ARG002 (others look at them)
-        """What is remembered of a parameter before its first step."""
+        """What is remembered of a parameter before its first step; "step" counts its steps."""
         return {}
 
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:  # noqa: ARG002
-        """The numbers of this step, which may be others in the next; it counts the steps if need be.
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:  # noqa: ARG002
+        """The numbers of step t, which may be others in the next; t is 0 where the steps are not counted.
 
         `update` gets them as 0-d arrays of the parameter's dtype, which NumPy takes twice as fast as floats.
         """
         return (group["lr"],)
 
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
-        """Change p and the state in place; g, which has the weight decay in it, stays as it is."""
-        raise NotImplementedError
+        """Change p and the state in place, by ufuncs alone; g, which has the weight decay in it, stays.
 
-    def decayed(self, p: Array, g: Array, group: Group) -> Array:
-        """The gradient of what is made small: -g to maximise, and with the penalty weight_decay/2 |p|²."""
-        if group["maximize"]:
-            g = -g
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        return g
+        It looks at no setting of the group but to tell whether it is 0: their values are among the numbers.
+        """
+        raise NotImplementedError
 
     # ---- its state ----
 

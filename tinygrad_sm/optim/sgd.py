@@ -32,6 +32,8 @@ class SGD(Optimizer):
     2.4
     """
 
+    number_names = ("lr", "momentum", "rest")
+
     def __init__(
         self, params: Any, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
         weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
@@ -45,7 +47,7 @@ class SGD(Optimizer):
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
             raise DataError("SGD: Nesterov's momentum needs a momentum above 0 and no dampening")
 
-    def numbers(self, state: State, group: Group) -> tuple[float, ...]:  # noqa: ARG002
+    def numbers(self, t: float, group: Group) -> tuple[float, ...]:  # noqa: ARG002
         return group["lr"], group["momentum"], 1 - group["dampening"]
 
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
@@ -53,7 +55,7 @@ class SGD(Optimizer):
         if group["momentum"]:
             b = state.get("momentum_buffer")
             if b is None:
-                b = state["momentum_buffer"] = np.array(g)  # also where g is 0-d
+                b = state["momentum_buffer"] = np.copy(g)
             else:
                 b *= momentum
                 b += np.multiply(g, rest, out=d)

@@ -19,10 +19,10 @@ import numpy as np
 from ..errors import UnsupportedError
 from ..primitive import Primitive
 
-__all__ = ["Array", "Equation", "Program", "Variable"]
+__all__ = ["Array", "Equation", "Program", "Variable", "substitute"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-KINDS = ("parameter", "constant", "intermediate", "gradient", "output")
+KINDS = ("input", "parameter", "constant", "number", "intermediate", "gradient", "output")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,6 +36,7 @@ class Variable:
     gradient   dL/dvariable, or None where it is not known
     scope      the names of the scopes that it belongs to; of a leaf, those that all who read it share
     literal    of a number that stands in the code: its repr
+    source     of a traced program's: where the value comes from (see `recording.Slot`)
     """
 
     name: str
@@ -44,6 +45,7 @@ class Variable:
     gradient: Array | None = field(default=None, repr=False)
     scope: tuple[str, ...] = ()
     literal: str | None = None
+    source: Any = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,6 +89,14 @@ class Equation:
         return self.output.name
 
     @property
+    def reads(self) -> list[Variable]:
+        """All variables that it reads: its inputs, and those in its attributes, such as a traced index."""
+        found = list(self.inputs)
+        for value in self.attrs.values():
+            substitute(value, lambda part: found.append(part) if isinstance(part, Variable) else None)
+        return found
+
+    @property
     def value(self) -> Array:
         return self.output.value
 
@@ -117,18 +127,28 @@ class Program:
     equations   the equations: iterate over the program, or index it by a number
     outputs     the variables that it computes; the gradients are those of their sum
     variables   all of them by name, in the order of their first use; `program["W"]` is one
-    inputs      those that no equation makes: parameters and constants
+    inputs      those that no equation makes: arguments, parameters and constants
+    arguments   of a traced function: its arguments
+    updates     of a traced function: pairs of an input and what takes its place, in the same array, at the end
     """
 
-    __slots__ = ("__weakref__", "equations", "inputs", "outputs", "variables")
+    __slots__ = ("__weakref__", "arguments", "equations", "inputs", "outputs", "updates", "variables")
 
-    def __init__(self, equations: Iterable[Equation], outputs: Iterable[Variable]) -> None:
+    def __init__(
+        self,
+        equations: Iterable[Equation],
+        outputs: Iterable[Variable],
+        arguments: Iterable[Variable] = (),
+        updates: Iterable[tuple[Variable, Variable]] = (),
+    ) -> None:
         self.equations, self.outputs = tuple(equations), tuple(outputs)
-        found: dict[str, Variable] = {}
+        self.arguments, self.updates = tuple(arguments), tuple(updates)
+        found: dict[str, Variable] = {v.name: v for v in self.arguments}
         for equation in self.equations:
-            for variable in (*equation.inputs, equation.output):
+            for variable in (*equation.reads, equation.output):
                 found.setdefault(variable.name, variable)
-        self.variables = found | {v.name: v for v in self.outputs if v.name not in found}
+        rest = [*self.outputs, *(v for pair in self.updates for v in pair)]
+        self.variables = found | {v.name: v for v in rest if v.name not in found}
         made = {equation.name for equation in self.equations}
         self.inputs = tuple(v for v in self.variables.values() if v.name not in made)
 
@@ -160,9 +180,13 @@ class Program:
         values: dict[str, Any] = {name: v.value for name, v in self.variables.items()} | dict(changes)
         changed = set(changes)
         for equation in self:
-            if equation.name not in changes and any(x.name in changed for x in equation.inputs):
+            if equation.name not in changes and any(x.name in changed for x in equation.reads):
                 inputs = (x.number if x.literal is not None else values[x.name] for x in equation.inputs)
-                values[equation.name] = equation.primitive.function(*inputs, **equation.attrs)
+                attrs = {
+                    key: substitute(value, lambda x: values[x.name] if isinstance(x, Variable) else x)
+                    for key, value in equation.attrs.items()
+                }
+                values[equation.name] = equation.primitive.function(*inputs, **attrs)
                 changed.add(equation.name)
         return values
 
@@ -232,8 +256,19 @@ class Program:
         return path
 
 
+def substitute(value: Any, f: Callable[[Any], Any]) -> Any:
+    """An attribute with f(part) in place of each of its parts."""
+    if type(value) in (tuple, list):
+        return type(value)(substitute(part, f) for part in value)
+    if type(value) is slice:
+        return slice(*(substitute(part, f) for part in (value.start, value.stop, value.step)))
+    return f(value)
+
+
 def short(value: Any) -> str:
     """An attribute as it is written, an array by its shape."""
+    if isinstance(value, Variable):
+        return str(value)
     if isinstance(value, np.ndarray):
         return repr(value.item()) if value.ndim == 0 else f"<{value.dtype} {value.shape}>"
     if isinstance(value, np.generic):

@@ -20,7 +20,7 @@ from .equations import Array, Equation, Program, Variable
 
 __all__ = ["graph"]
 
-PREFIXES = {"parameter": "p", "constant": "c", "intermediate": "v", "gradient": "g", "output": "out"}
+PREFIXES = {"input": "x", "number": "n", "parameter": "p", "constant": "c", "intermediate": "v", "gradient": "g", "output": "out"}
 PACKAGE = str(Path(__file__).parents[1])
 
 

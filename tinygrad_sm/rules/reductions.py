@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from ..primitive import Array, Axis, primitive
+from ..primitive import Array, Axis, primitive, sum_to
 from .shapes import axes_of
 
 
@@ -71,6 +71,9 @@ sample = "[[1., 2.], [3., 4.]], axis=0)"
 primitive(np.sum,       r"\sum x",                  lambda g, y, x, axis=None, keepdims=False:
         spread(g, x, axis, keepdims),
     shapes=shape, example=f"tg.sum({sample}")
+primitive(sum_to,       r"\sum x",                  lambda g, y, x, shape=(): np.broadcast_to(g, np.shape(x)),
+    shapes="x to `shape`, which broadcasts to x's: summed along the axes that were stretched",
+    example="tg.sum_to(np.array([[1., 2.], [3., 4.]]), shape=(2,))")
 primitive(np.mean,      r"\frac{1}{n} \sum x",      lambda g, y, x, axis=None, keepdims=False:
         spread(g / count(y, x), x, axis, keepdims),
     shapes=shape, example=f"tg.mean({sample}")

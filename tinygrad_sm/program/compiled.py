@@ -1,0 +1,272 @@
+"""compile: a function that runs as straight-line NumPy from its third call on, and never silently wrong.
+
+A call that meets something new (another shape, another mode, a parameter more) is recorded while it runs as ever;
+the next one like it is recorded again. Both recordings must be the same program, and what was emitted must give
+the same bits on copies; from then on the emitted program runs, as long as all that the function can reach besides
+its arguments is what it was.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ..backprop import mode, now
+from ..errors import TraceError
+from ..tensor import Tensor
+from ..transforms import tree_leaves, tree_map
+from .environment import PLAIN, Environment
+from .equations import Program
+from .optimising import same_bits
+from .tracing import Recording
+from .version import Version, signature
+
+__all__ = ["Compiled", "compile"]
+
+MANY = 32  # versions of one function: something changes all the time
+
+
+def compile(f: Callable[..., Any]) -> Compiled:  # noqa: A001 (its name in the field)
+    """A function that does what f does, as straight-line NumPy without a graph.
+
+    f  a function of arrays, such as tg.value_and_grad(loss), or a whole training step:
+
+        @tg.compile
+        def step(x, t):
+            loss = tg.softmax_cross_entropy(model(x), t)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+    The first two calls with arguments of certain shapes, dtypes and strides run as ever and are recorded; later
+    ones run the program, `.source`, that was recorded, with the same results to the last bit. Arguments that
+    are no arrays are fixed: another value is another program. Numbers of the optimiser (learning rate, momentum),
+    labels, random masks and the data of parameters are looked at in each call; whatever else the function reads
+    is watched, and where it has changed the function is recorded anew. What is returned is new in each call, and
+    has no graph. Where gradients are asked through the function (tg.grad(tg.compile(f))), f itself runs.
+
+    Raises TraceError, which says what to do, where f reads a value that it computes (`if t > 0`, t.item()), changes
+    anything but parameters, gradients and optimisers, or computes with something that changes and is not seen.
+
+    >>> import tinygrad_sm as tg
+    >>> square = compile(tg.value_and_grad(lambda x: (x * x).sum()))
+    >>> for x in np.eye(3):
+    ...     value, slope = square(x)
+    >>> value, slope
+    (np.float64(1.0), array([0., 0., 2.]))
+    """
+    return Compiled(f)
+
+
+class Compiled:
+    """A compiled function: call it as the function itself.
+
+    versions  how many programs there are
+    source    the text of the one that ran last, or None
+    program   its equations
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        if not callable(f):
+            raise TraceError(f"compile takes a function, not {type(f).__name__}")
+        functools.update_wrapper(self, f)
+        self.f = f
+        self._latest: dict[Any, Version] = {}  # by the arguments' layout
+        self._all: dict[Any, list[Version]] = {}
+        self._recorded: dict[Any, list[tuple[Any, Any]]] = {}  # what was recorded once
+        self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+        self._last: Version | None = None
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        current = mode.get()
+        if current.watcher is not None:  # something else records, or looks at every op
+            return self.f(*args, **kwargs)
+        arrays = args
+        key: Any = tuple([(x.shape, x.strides, x.dtype) if type(x) is np.ndarray else None for x in args])
+        if None in key or kwargs:
+            arrays, key = flattened(args, kwargs)
+            if arrays is None:
+                return self.f(*args, **kwargs)
+        key = key, current.recording
+        version = self._latest.get(key)
+        if version is not None and version.holds():
+            return version.run(arrays)
+        with self._lock:
+            return self._look_again(key, arrays, args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        if instance is None:
+            return self
+        if instance not in self._of_objects:
+            self._of_objects[instance] = Compiled(types.MethodType(self.f, instance))
+        return self._of_objects[instance]
+
+    @property
+    def source(self) -> str | None:
+        return None if self._last is None else self._last.emitted.source
+
+    @property
+    def program(self) -> Program | None:
+        return None if self._last is None else self._last.program
+
+    @property
+    def versions(self) -> int:
+        return sum(map(len, self._all.values()))
+
+    # ---- what is seldom ----
+
+    def _look_again(self, key: Any, arrays: Any, args: Any, kwargs: Any) -> Any:
+        """Find a version for what is there now, or record one."""
+        environment = Environment(self.f)
+        for version in self._all.get(key, ()):
+            if version.fingerprint == environment.fingerprint and version.renew(environment):
+                self._latest[key] = self._last = version
+                return version.run(arrays)
+        return self._record(key, environment, args, kwargs)
+
+    def _record(self, key: Any, environment: Environment, args: Any, kwargs: Any) -> Any:
+        recording = Recording(self.f, args, kwargs, environment)
+        if isinstance(recording.error, TraceError):
+            recording.undo()
+        if recording.error is not None:
+            raise recording.error
+        try:
+            lasting = self._check_effects(recording)
+            program = recording.program() if lasting else None
+        except TraceError:
+            recording.undo()
+            raise
+        if program is None:
+            return recording.output(recording.values())
+        try:
+            version = Version(recording, program)
+            version.verify()
+            found = signature(recording, program)
+            for fingerprint, before in self._recorded.setdefault(key, []):
+                if fingerprint == environment.fingerprint:
+                    self._check_same(before, found)
+                    self._keep(key, version)
+                    break
+            else:
+                self._recorded[key].append((environment.fingerprint, found))
+        except TraceError:
+            recording.undo()
+            raise
+        return recording.output(recording.values())
+
+    def _keep(self, key: Any, version: Version) -> None:
+        versions = self._all.setdefault(key, [])
+        versions[:] = [v for v in versions if v.fingerprint != version.fingerprint]
+        versions.append(version)
+        self._latest[key] = self._last = version
+        if self.versions == MANY:
+            warnings.warn(
+                f"compile: {getattr(self.f, '__name__', 'the function')} was recorded {MANY} times, because its "
+                f"arguments' shapes, its fixed arguments or what it closes over change all the time; pass what "
+                f"changes as arrays",
+                stacklevel=5,
+            )
+
+    def _check_effects(self, recording: Recording) -> bool:
+        """Was everything that changed recorded? False if an optimiser's state came to be: once, that is."""
+        before, after = recording.environment, Environment(self.f)
+        name = getattr(self.f, "__name__", "the function")
+        for array, copy in recording.before.values():
+            if id(array) not in recording.recorder.updates and not same_bits(array, copy):
+                raise TraceError(
+                    f"compile: {name} writes into an array {array.shape} in a way that cannot be recorded "
+                    f"(p.data -= ..., x[...] = ...); let an optimiser do it, or return the new array"
+                )
+        if any(t._data is not data for t, data in recording.data):
+            raise TraceError(
+                f"compile: {name} sets .data of a Tensor; let an optimiser do it, or do it outside"
+            )
+        if not recording.draws_are_recorded():
+            raise TraceError(
+                f"compile: {name} draws random numbers from a generator in a way that cannot be recorded, and "
+                f"would get the same ones in each call; pass them in as an argument, or use nn.Dropout"
+            )
+        changed = [place for place in before.changed(after) if place]
+        if lost := [place for place in changed if "state" not in place]:
+            raise TraceError(
+                f"compile: {name} changes {lost[0]}, which a compiled call would not do; return what is to be "
+                f"kept, and change it outside"
+            )
+        return not changed and before.fingerprint == after.fingerprint
+
+    def _check_same(self, before: Any, later: Any) -> None:
+        for one, other in zip(before, later, strict=False):
+            if one != other:
+                raise TraceError(
+                    f"compile: two calls of {getattr(self.f, '__name__', 'the function')} did not compute the same: "
+                    f"{other[0]} is another. It uses something that changes from call to call and cannot be "
+                    f"watched (np.random, the time, a counter, .data); pass it in as an argument"
+                )
+        if len(before) != len(later):
+            raise TraceError(
+                "compile: two calls recorded different programs; pass in as an argument what differs"
+            )
+
+
+def flattened(args: Any, kwargs: Any) -> Any:
+    """The arrays among the arguments, and a key of all; None where a gradient is asked for."""
+    arrays: list[Any] = []
+
+    def leaf(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            if x.requires_grad:
+                raise _Asked
+            arrays.append(x._data)
+            return "tensor", x.shape, x._data.strides, x.dtype
+        if isinstance(x, np.ndarray):
+            arrays.append(x)
+            return x.shape, x.strides, x.dtype
+        if isinstance(x, PLAIN) and not isinstance(x, slice):
+            return type(x), repr(x)
+        held.append(x)
+        return "object", id(x)
+
+    held: list[Any] = []
+    try:
+        key = [tree_key(tree_map(leaf, part)) for part in (args, kwargs)]
+    except _Asked:
+        return None, None
+    return arrays, (tuple(key), _Held(held))
+
+
+class _Asked(Exception):  # noqa: N818 (no error)
+    """A Tensor asks for its gradient."""
+
+
+class _Held:
+    """Objects that are part of a key: as long as it is kept they are, and their ids are theirs."""
+
+    def __init__(self, things: list[Any]) -> None:
+        self.things = things
+
+    def __hash__(self) -> int:
+        return len(self.things)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held) and len(self.things) == len(other.things)
+
+
+def tree_key(tree: Any) -> Any:
+    """A tree as something that can be hashed."""
+    if isinstance(tree, dict):
+        return "dict", tuple((key, tree_key(value)) for key, value in tree.items())
+    if isinstance(tree, list):
+        return "list", tuple(map(tree_key, tree))
+    return tuple(map(tree_key, tree)) if isinstance(tree, tuple) else tree
+
+
+_ = now, tree_leaves

@@ -1,0 +1,287 @@
+"""What a function can reach besides its arguments, so that a change of it is noticed.
+
+Looked at are the variables that it closes over, the globals that it names, its defaults, the object that it
+is a method of, and what all these hold in turn: functions, lists, dictionaries, objects, Tensors, arrays,
+optimisers. Modules and functions of libraries are taken to stay what they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..tensor import Tensor
+
+__all__ = ["Environment"]
+
+PLAIN = (
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type(None),
+    type(Ellipsis),
+    slice,
+    range,
+    np.generic,
+    np.dtype,
+)
+LIBRARIES = sys.stdlib_module_names | {"numpy", "tinygrad_sm"}
+ABSENT = object()
+STATE = "an optimiser's state"
+
+
+class Place(NamedTuple):
+    """Where the environment holds something.
+
+    name   what messages call it
+    what   what is there: itself, or of a container a copy
+    test   Python code that is true as long as the same is there; {0}, {1} ... are the things
+    """
+
+    name: str
+    what: Any
+    test: str
+    things: tuple[Any, ...]
+
+
+class Environment:
+    """The environment of a function as it is now.
+
+    fingerprint  equal as long as everything is as it was, but for the contents of arrays, the data of Tensors
+                 that require grad, and the numbers in the settings of optimisers
+    tensors      the Tensors that it can reach, leaves all
+    arrays       the arrays, those of optimisers' states included
+    optimizers   the optimisers
+    generators   the random generators
+    """
+
+    def __init__(self, function: Any) -> None:
+        self.tensors: list[Tensor] = []
+        self.arrays: list[Any] = []
+        self.optimizers: list[Any] = []
+        self.generators: list[np.random.Generator] = []
+        self.fingerprint: list[Any] = []
+        self.places: list[Place] = []
+        self._seen: dict[int, int] = {}
+        self._held: list[Any] = []
+        waiting = [("the function", function)]
+        for name, x in waiting:  # which grows on the way
+            waiting += self._visit(name, x)
+
+    def guard(self) -> Callable[[], bool]:
+        """A function that tells, as quickly as can be, whether the same things are in all places.
+
+        A number that is made anew is another thing: where it says no, the fingerprint has the last word.
+        """
+        things: dict[str, Any] = {"is_": operator.is_}
+        named: dict[int, str] = {}
+        tests = []
+        for place in self.places:
+            for thing in place.things:
+                things[named.setdefault(id(thing), f"t{len(named)}")] = thing
+            if place.test:
+                tests.append(place.test.format(*(named[id(thing)] for thing in place.things)))
+        text = " and\n            ".join(dict.fromkeys(tests)) or "True"
+        source = (
+            f"def unchanged():\n    try:\n        return ({text})\n"
+            f"    except Exception:\n        return False\n"
+        )
+        exec(compile(source, "<guard>", "exec"), things)  # noqa: S102 (of nothing but the texts below)
+        return things["unchanged"]  # type: ignore[no-any-return]
+
+    def changed(self, later: Environment) -> list[str]:
+        """What is no longer as it was, by name."""
+        new = {(place.name, place.test): place.what for place in later.places}
+        old = {(place.name, place.test): place.what for place in self.places}
+        return [key[0] for key in old.keys() | new.keys()
+                if key not in new or key not in old or not _same(new[key], old[key])]  # fmt: skip
+
+    def _note(self, *parts: Any) -> None:
+        self.fingerprint.append(parts)
+
+    def _visit(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
+        """Note what x is, and give what it holds."""
+        if isinstance(x, PLAIN):
+            self._note(name, type(x), repr(x) if isinstance(x, float | complex | np.generic) else x)
+            return
+        if id(x) in self._seen:
+            self._note(name, self._seen[id(x)])
+            return
+        self._seen[id(x)] = len(self._seen)
+        self._held.append(x)
+        if isinstance(x, Tensor):
+            self.tensors.append(x)
+            self._note(
+                name, id(x), x.requires_grad, x.shape, x.dtype, None if x.requires_grad else id(x._data)
+            )
+            self._watch(f"{name}.requires_grad", x._requires_grad, "", x)  # which changes its number, too
+            self._watch(f"the hooks of {name}", x._hooks, "{0}._hooks is {1}", x)
+            yield f"the hooks of {name}", x._hooks
+            if not x.requires_grad:
+                self._watch(f"the data of {name}", x._data, "{0}._data is {1}", x)
+        elif isinstance(x, np.ndarray):
+            self.arrays.append(x)
+            self._note(name, id(x))
+        elif isinstance(x, np.random.Generator):
+            self.generators.append(x)
+            self._note(name, id(x))
+        elif isinstance(x, types.ModuleType):
+            self._note(name, id(x))  # what is used of it is looked up where it is used
+        elif isinstance(x, types.MethodType):
+            yield from ((f"{name}.__self__", x.__self__), (name, x.__func__))
+        elif isinstance(x, functools.partial):
+            yield from ((f"{name}.func", x.func), (f"{name}.args", x.args), (f"{name}.keywords", x.keywords))
+        elif isinstance(x, types.FunctionType):
+            yield from self._function(name, x)
+        elif isinstance(x, dict):
+            yield from self._items(name, x)
+        elif isinstance(x, list | tuple | set | frozenset):
+            self._note(name, type(x), len(x))
+            if isinstance(x, list):
+                self._watch(name, list(x), f"len({{0}}) == {len(x)} and all(map(is_, {{0}}, {{1}}))", x)
+            elif not isinstance(x, tuple):
+                self._watch(name, set(x), "{0} == {1}", x)
+            yield from ((f"{name}[{i}]", part) for i, part in enumerate(x))
+        elif isinstance(x, type):
+            self._note(name, id(x))
+            if not in_library(x.__module__):
+                yield from self._items(name, vars(x))
+        elif hasattr(x, "param_groups") and hasattr(x, "numbers"):
+            yield from self._optimizer(name, x)
+        else:
+            yield from self._object(name, x)
+
+    def _watch(self, name: str, what: Any, test: str, *where: Any) -> None:
+        """Note a place: what is there is the last of the things that the test is about."""
+        self.places.append(Place(name, what, test, (*where, what)))
+
+    def _items(self, name: str, items: Any, watch: bool = True) -> Iterator[tuple[str, Any]]:
+        now = dict(items)
+        keys = [key if isinstance(key, str) else id(key) for key in now]
+        self._note(name, "items", tuple(keys))
+        if not watch:
+            test = ""
+        elif not now:
+            test = "not {0}"
+        elif any(isinstance(value, bool | int | float | complex | np.generic) for value in now.values()):
+            test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}})) and all(map(is_, {{0}}.values(), {{3}}))"
+        else:
+            test = "{0} == {1}"
+        things = items, now, list(now), list(now.values())
+        self.places.append(Place(f"what {name} holds", now, test, things))
+        for i, (key, value) in enumerate(now.items()):
+            yield (f"{name}.{key}" if isinstance(key, str) else f"{name}[{i}]"), value
+
+    def _function(self, name: str, f: Any) -> Iterator[tuple[str, Any]]:
+        self._note(name, id(f.__code__))
+        for variable, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+            self._watch(variable, contents(cell), "{0}.cell_contents is {1}", cell)
+            yield variable, contents(cell)
+        yield f"the defaults of {name}", (f.__defaults__, f.__kwdefaults__)
+        if in_library(f.__module__):
+            return
+        named = names_in(f.__code__)
+        for variable in named:
+            if variable in f.__globals__:
+                value = f.__globals__[variable]
+                self._watch(f"the global {variable}", value, f"{{0}}[{variable!r}] is {{1}}", f.__globals__)
+                yield f"the global {variable}", value
+                if isinstance(value, types.ModuleType) and not in_library(value.__name__):
+                    for part in [part for part in named if part in vars(value)]:
+                        self._watch(f"{variable}.{part}", inner := vars(value)[part],
+                                    f"{{0}}[{part!r}] is {{1}}", vars(value))  # fmt: skip
+                        yield f"{variable}.{part}", inner
+
+    def _optimizer(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
+        """Its parameters and state, and of its settings whether they are 0: their values are read each time."""
+        self.optimizers.append(x)
+        self._note(name, type(x))
+        groups = list(x.param_groups)
+        test = f"len({{0}}.param_groups) == {len(groups)} and all(map(is_, {{0}}.param_groups, {{1}}))"
+        self._watch(f"{name}.param_groups", groups, test, x)
+        for i, group in enumerate(x.param_groups):
+            self._note([(key, value if isinstance(value, bool) else bool(value))
+                        for key, value in group.items() if key != "params"])  # fmt: skip
+            yield from ((f"parameter {n} of group {i} of {name}", p) for n, p in enumerate(group["params"]))
+        self._watch(f"{name}.state", x.state, "{0}.state is {1}", x)
+        yield from self._items(STATE, x.state)
+        for i, (p, state) in enumerate(x.state.items()):
+            yield f"a parameter of {name}.state", p
+            yield f"{STATE}[{i}]", state
+
+    def _object(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
+        if not in_library(type(x).__module__):
+            yield f"type({name})", type(x)
+        self._note(name, type(x))
+        if isinstance(getattr(x, "__dict__", None), dict):
+            if counter := getattr(type(x), "changes", None):  # a class that counts all changes of its objects
+                self.places.append(Place("", None, f"{{0}}[0] == {counter[0]}", (counter,)))
+            members = (
+                {key: value for key, value in vars(x).items() if key != "_kinds"} if counter else vars(x)
+            )
+            yield from self._items(name, members, watch=counter is None)
+        for cls in type(x).__mro__:
+            for slot in [
+                s for s in cls.__dict__.get("__slots__", ()) if s not in ("__dict__", "__weakref__")
+            ]:
+                if not in_library(cls.__module__) and hasattr(x, slot):
+                    value = getattr(x, slot)
+                    self._watch(f"{name}.{slot}", value, f"{{0}}.{slot} is {{1}}", x)
+                    yield f"{name}.{slot}", value
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Are two containers' copies the same, entry by entry? Numbers of another type are not."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return len(a) == len(b) and all(k in b and _same_entry(v, b[k]) for k, v in a.items())
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(_same_entry, a, b))
+    return _same_entry(a, b)
+
+
+def _same_entry(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    return type(a) is type(b) and isinstance(a, (*PLAIN, set, frozenset)) and repr(a) == repr(b)
+
+
+def contents(cell: types.CellType) -> Any:
+    """What a closure's variable holds."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return ABSENT
+
+
+@functools.lru_cache(maxsize=1024)
+def names_in(code: types.CodeType) -> tuple[str, ...]:
+    """The names of globals and attributes in a function, and in those that are defined in it."""
+    names = dict.fromkeys(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= dict.fromkeys(names_in(constant))
+    return tuple(names)
+
+
+@functools.lru_cache(maxsize=1024)
+def in_library(module: str | None) -> bool:
+    """Is a module one of NumPy, the standard library, this package or another that was installed?"""
+    root = (module or "").partition(".")[0]
+    if root in LIBRARIES and root not in ("__main__", "__mp_main__"):
+        return True
+    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file

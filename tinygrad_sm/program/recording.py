@@ -1,0 +1,343 @@
+"""Recording what a function does, op by op: forward, backward and updates alike.
+
+While a Recorder watches, every op on Tensors becomes a record. A backward pass runs on Tensors, so that its
+rules are recorded too, with the numbers of the rules on arrays; the rule of a fused op stays one op. What an
+optimiser changes in place is recorded as new values of the same arrays.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ..backprop import Node, Step, mode, tracing, within
+from ..errors import TraceError
+from ..primitive import DISPATCH, PRIMITIVES, Fused, Primitive, Rule
+from ..tensor import Tensor
+from .equations import substitute
+
+__all__ = ["Numbers", "Record", "Recorder", "Slot", "Traced", "TracedArray", "rule_of"]
+
+PACKAGE = str(Path(__file__).parents[1])
+BY_VALUE = {"argwhere", "bincount", "flatnonzero"}  # the shape of their result is not known beforehand
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """A value that is read or made: what becomes a Variable.
+
+    kind    "input" (of the function), "parameter", "constant", "number" (of an optimiser), "intermediate" or
+            "gradient"
+    thing   the Tensor or array that it is, or the number
+    source  of a number, where it comes from: a Numbers, and the place among them
+    """
+
+    value: Any
+    kind: str
+    thing: Any
+    source: tuple[Numbers, int] | None = None
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """One op: what will be an Equation; attributes hold Slots where they were traced arrays."""
+
+    primitive: Primitive
+    inputs: tuple[Slot, ...]
+    attrs: dict[str, Any]
+    output: Slot
+    scope: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Numbers:
+    """The numbers of one optimiser's step for parameters whose steps have been counted alike."""
+
+    optimizer: Any
+    group: dict[str, Any]
+    dtype: Any
+    counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
+
+    def current(self) -> list[Any]:
+        """The numbers of the next step."""
+        t = self.counts[0].item() + 1 if self.counts else 0
+        return self.optimizer.as_arrays(t, self.group, self.dtype)  # type: ignore[no-any-return]
+
+
+class Traced(Tensor):
+    """A Tensor while a program is recorded that computes it: its value is not for Python to read."""
+
+    __slots__ = ()
+
+    def _refuse(self, what: str) -> None:
+        if tracing():
+            raise TraceError(
+                f"{what} reads the value of {self.label} while a program is recorded, and the program would "
+                f"keep the value of this one call: use np.where in place of `if`, return what is to be read "
+                f"and read it outside, or pass it in as an argument"
+            )
+
+    def __repr__(self) -> str:
+        return f"Traced({self.dtype}, {self.shape})" if tracing() else super().__repr__()
+
+    def detach(self) -> Tensor:
+        return PRIMITIVES["stop_gradient"](self) if tracing() else super().detach()
+
+    @property
+    def data(self) -> Any:
+        self._refuse(".data")
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._refuse("setting .data")
+        Tensor.data.fset(self, value)  # type: ignore[attr-defined]
+
+
+class TracedArray(Traced):
+    """One that stands for an array: a result that the caller gets as an array."""
+
+    __slots__ = ()
+
+
+def _reader(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse(f"{name.strip('_')}()")
+        return getattr(Tensor, name)(self, *args, **kwargs)
+
+    return method
+
+
+for _name in (
+    "__array__", "__bool__", "__contains__", "__deepcopy__", "__float__", "__format__", "__index__",
+    "__int__", "__setitem__", "item", "numpy", "tolist",
+):  # fmt: skip
+    setattr(Traced, _name, _reader(_name))
+
+
+class Box:
+    """An array for NumPy code that updates it in place: it holds the Tensor of its latest value."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, tensor: Any, dtype: Any) -> None:
+        self.tensor, self.dtype = tensor, dtype
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            raise TraceError(f"an update is recorded of plain ufuncs, not of {ufunc.__name__}.{method}")
+        result = DISPATCH[ufunc](*map(_unboxed, inputs))
+        if out is None:
+            return Box(result, result.dtype)
+        out[0].assign(result)
+        return out[0]
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        result = DISPATCH[function](*map(_unboxed, args), **kwargs)
+        return Box(result, result.dtype)
+
+    def assign(self, value: Any) -> None:
+        """Take a new value, in the dtype of the array."""
+        self.tensor = value if value.dtype == self.dtype else value.astype(dtype=self.dtype)
+
+
+def _unboxed(x: Any) -> Any:
+    return x.tensor if isinstance(x, Box) else x
+
+
+for _name, _ufunc in {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power,
+}.items():  # fmt: skip
+    setattr(Box, f"__{_name}__", lambda a, b, f=_ufunc: f(a, b))
+    setattr(Box, f"__r{_name}__", lambda a, b, f=_ufunc: f(b, a))
+    setattr(Box, f"__i{_name}__", lambda a, b, f=_ufunc: f(a, b, out=(a,)))
+setattr(Box, "__neg__", lambda a: np.negative(a))  # noqa: B010, PLW0108
+
+
+class Recorder:
+    """What happened while it watched.
+
+    records    the ops, in the order in which they ran
+    slots      what stands for a Tensor or an array, by id; after an update, its latest value
+    updates    for each array that was updated its first and its latest slot
+    gradients  for each Tensor that a backward pass reached, dL/dTensor
+    labels     for the arrays of an optimiser's state the parameter and the name in the state
+    frames     the calls of the user's functions that it happened in: their variables are names
+    """
+
+    tracing = True
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.slots: dict[int, Slot] = {}
+        self.updates: dict[int, tuple[Slot, Slot]] = {}
+        self.gradients: dict[int, tuple[Any, Any]] = {}
+        self.numbers: dict[Any, tuple[Numbers, list[Any]]] = {}
+        self.labels: dict[int, tuple[Tensor, str]] = {}
+        self.frames: dict[FrameType, None] = {}
+        self.traced: list[Tensor] = []  # those to be Tensors again
+        self.drawn: list[Any] = []  # the random generators of recorded draws
+        self.held: list[Any] = []  # what the ids are of must not go
+
+    # ---- what the engine tells ----
+
+    def made(self, tensor: Any, primitive: Primitive, inputs: Sequence[Any], attrs: Any) -> None:
+        """Note one op."""
+        if not isinstance(tensor, Tensor) or primitive.name in BY_VALUE:
+            raise TraceError(
+                f"{primitive.name} gives what depends on the values of {inputs[0]!r:.80}, while a program is "
+                f"recorded that shall hold for others: compute it outside and pass it in as an argument, or "
+                f"use np.where"
+            )
+        current = mode.get()
+        refs = tuple(map(self.slot, inputs))
+        if attrs:
+            attrs = {key: substitute(value, self._traced_array) for key, value in attrs.items()}
+        if primitive.name == "random":
+            self.drawn.append(attrs["rng"])
+        kind = "gradient" if "backward" in current.scope[:1] else "intermediate"
+        output = Slot(tensor._data, kind, tensor)
+        self.records.append(Record(primitive, refs, attrs, output, current.scope))
+        self._know(tensor, output)
+        if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in inputs):
+            tensor.__class__ = TracedArray
+        self._look_around()
+
+    def out(self, y: Any, arguments: Sequence[Any]) -> Any:
+        """What a transform gives its caller: out of the graph, and an array if its arguments were."""
+        y = y.detach() if isinstance(y, Tensor) else _constant(np.asarray(y))
+        if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in arguments):
+            self.hold(y)
+            y.__class__ = TracedArray
+        return y
+
+    def passed(self, step: Step) -> None:
+        """Note what the gradient of a tensor is so far."""
+        self.gradients[id(step.input)] = step.input, step.accumulated
+        self.held.append(step.input)
+
+    def edges(self, node: Node) -> Sequence[tuple[Rule, Tensor]]:
+        """The rules of a node as they are recorded."""
+        return [(partial(self._rule, node, rule), x) for rule, x in node.edges]
+
+    def stepped(self, optimizer: Any, group: Any, p: Tensor, state: Any, arrays: Any) -> None:
+        """Record what an optimiser is about to do to a parameter and its state."""
+        count = state.get("step")
+        key = id(optimizer), id(group), p.dtype.char, None if count is None else count.item()
+        if key not in self.numbers:
+            source, copies = Numbers(optimizer, group, p.dtype), [np.array(a) for a in arrays]
+            self.numbers[key] = source, copies
+            for i, number in enumerate(copies):
+                self._know(number, Slot(number, "number", number, (source, i)))
+        source, copies = self.numbers[key]
+        with within(recording=False, scope=("update",)):
+            self.labels |= {id(array): (p, name) for name, array in state.items()}
+            boxes = {name: self._box(array) for name, array in state.items()}
+            if count is not None:
+                source.counts.append(count)
+                boxes["step"].assign(boxes["step"].tensor + 1)
+            box, g, memory = self._box(p._data), Box(p._grad, p.dtype), Box(None, p.dtype)
+            optimizer.change(box, g, memory, boxes, group, *map(self._box, copies))
+        for name, array in {**state, "": p._data}.items():
+            self.update(array, (boxes[name] if name else box).tensor)
+
+    def update(self, array: Any, tensor: Tensor) -> None:
+        """Note that an array is given the value of a tensor, in place."""
+        first = self.updates[id(array)][0] if id(array) in self.updates else self.slot(array)
+        latest = self.slot(tensor)
+        self.updates[id(array)] = first, latest
+        self.slots[id(array)] = latest
+
+    # ---- what stands for what ----
+
+    def slot(self, x: Any) -> Slot:
+        """What stands for a Tensor, an array or a number that is read."""
+        if not isinstance(x, Tensor | np.ndarray):
+            return Slot(np.asarray(x), "constant", x)
+        found = self.slots.get(id(x))
+        if found is None and isinstance(x, Tensor):
+            found = self.slots.get(id(x._data))
+        if found is None:
+            kind = "parameter" if isinstance(x, Tensor) and x.requires_grad else "constant"
+            found = Slot(x._data if isinstance(x, Tensor) else x, kind, x)
+            self._know(x, found)
+        return found
+
+    def _know(self, x: Any, slot: Slot) -> None:
+        self.held.append(x)
+        if isinstance(x, Tensor):
+            self.hold(x)
+            if x.node is not None or slot.kind in ("intermediate", "gradient", "input"):
+                self.slots[id(x)] = slot
+            x = x._data
+            self.held.append(x)
+        self.slots[id(x)] = slot
+
+    def hold(self, tensor: Tensor) -> None:
+        """Let nobody read this Tensor's value until release()."""
+        if type(tensor) is Tensor:
+            tensor.__class__ = Traced
+            self.traced.append(tensor)
+
+    def release(self) -> None:
+        """Make every Tensor one like others again."""
+        for tensor in self.traced:
+            tensor.__class__ = Tensor
+
+    def _traced_array(self, value: Any) -> Any:
+        found = self.slots.get(id(value)) if isinstance(value, np.ndarray) else None
+        return value if found is None or found.kind == "constant" else found
+
+    def _box(self, array: Any) -> Box:
+        return Box(_constant(array), array.dtype)
+
+    def _look_around(self) -> None:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+            frame = frame.f_back
+        if frame is not None:
+            self.frames[frame] = None
+
+    # ---- rules ----
+
+    def _rule(self, node: Node, rule: Rule, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+        """What a rule gives on arrays, recorded as the ops that it consists of on Tensors."""
+        value = rule(g._data, y._data, *node.values, **attrs)
+        if isinstance(node.primitive, Fused):
+            rule = rule_of(node.primitive, node.primitive.rules.index(rule))
+        part = rule(g, y, *inputs, **attrs)
+        if not isinstance(part, Tensor):
+            part = _constant(np.asarray(part))
+        slot = self.slots.get(id(part))
+        if slot is not None and slot.thing is part and slot.value is not value:
+            part._data = slot.value = value = np.asarray(value)
+            self._know(part, slot)
+        return part
+
+
+def _constant(array: Any) -> Tensor:
+    tensor = Tensor(0)
+    tensor._data = array
+    return tensor
+
+
+@lru_cache(maxsize=64)
+def rule_of(op: Fused, place: int) -> Primitive:
+    """The rule of a fused op as an op of its own: of g, y and the inputs."""
+    rule = op.rules[place]
+    assert rule is not None
+
+    def function(g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
+        return rule(g, y, op.kernel(*inputs, **attrs)[1], *inputs, **attrs)
+
+    name = f"{op.name}_rule" + (f"_{place}" if place else "")
+    made = Primitive(name, function, rf"\partial {op.inputs[place]}", (), doc=f"The rule of {op.name}.")
+    made.fused = op, place  # type: ignore[attr-defined]
+    return made

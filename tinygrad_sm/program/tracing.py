@@ -1,0 +1,277 @@
+"""Running a function once under a Recorder, and the Program that was recorded."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..backprop import now, within
+from ..errors import TraceError
+from ..tensor import Tensor
+from ..transforms import tree_leaves, tree_map
+from .environment import Environment, names_in
+from .equations import Equation, Program, Variable, substitute
+from .live import literal_of, naming
+from .optimising import same_bits
+from .recording import Recorder, Slot, Traced, TracedArray
+
+__all__ = ["Recording", "trace"]
+
+
+def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
+    """Record a function into a Program: its forward pass, backward passes and updates of parameters alike.
+
+    f        a function of arrays, of Tensors or of nested lists, tuples and dicts of them: a model, a loss,
+             tg.value_and_grad(loss), or a whole training step
+    inputs   examples of its arguments; what is no array (a number, a string, a keyword) is fixed
+
+    Parameters, gradients, optimisers and random generators are afterwards what they were before. The trace of
+    an array is NumPy's: the sum of its diagonal.
+
+    Raises TraceError where the function reads a value that is computed in it.
+
+    >>> import tinygrad_sm as tg
+    >>> W = tg.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    >>> print(*trace(lambda x: np.exp(x @ W).sum(), np.ones((5, 2))), sep="\\n")
+    v1 = matmul(x, W)
+    v2 = exp(v1)
+    out = sum(v2)
+    """
+    if not callable(f):
+        return np.trace(f, *inputs, **options)  # type: ignore[return-value, arg-type]
+    environment = Environment(f)
+    recording = Recording(f, inputs, options, environment)
+    recording.undo()
+    if recording.error is not None:
+        raise recording.error
+    return recording.program()
+
+
+class Recording:
+    """One run of a function under a Recorder; its effects are real, until they are undone.
+
+    result  what it returned: Tensors that were computed in it, or anything else
+    error   what it raised
+    """
+
+    def __init__(self, f: Callable[..., Any], args: Any, kwargs: Any, environment: Environment) -> None:
+        self.f, self.environment = f, environment
+        self.began = now()
+        self.recorder = recorder = Recorder()
+        self.data = [(t, t._data) for t in environment.tensors]
+        self.before = {id(a): (a, a.copy()) for a in self.arrays()}
+        self.grads = [(p, p._grad) for p in environment.tensors]
+        self.states = [
+            (opt, {p: dict(state) for p, state in opt.state.items()}) for opt in environment.optimizers
+        ]
+        self.draws = [(g, g.bit_generator.state) for g in environment.generators]
+        self.inputs: list[Slot] = []
+        self.error: Exception | None = None
+        self.result: Any = None
+        for p in environment.tensors:
+            recorder.hold(p)
+        args, kwargs = tree_map(self._input, args), tree_map(self._input, kwargs)
+        self.names = self._argument_names(args, kwargs)
+        try:
+            with within(watcher=recorder):
+                self.result = f(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 (it is raised later, when all is as it was)
+            self.error = error
+        finally:
+            self.as_arrays = {id(x) for x in tree_leaves(self.result) if isinstance(x, TracedArray)}
+            recorder.release()
+
+    def arrays(self) -> list[Any]:
+        """The arrays that the function may change."""
+        env = self.environment
+        grads = [t._grad._data for t in env.tensors if t._grad is not None]
+        return [*env.arrays, *(t._data for t in env.tensors), *grads]
+
+    def _input(self, x: Any) -> Any:
+        """An argument as the function gets it."""
+        if not isinstance(x, np.ndarray) and (not isinstance(x, Tensor) or x.requires_grad):
+            return x
+        t = Tensor((x._data if isinstance(x, Tensor) else x)[...])  # a view: the array itself may be a global
+        t.name = x.name if isinstance(x, Tensor) else None
+        slot = Slot(t._data, "input", t)
+        self.recorder._know(t, slot)
+        if not isinstance(x, Tensor):
+            t.__class__ = TracedArray
+        self.inputs.append(slot)
+        return t
+
+    def _argument_names(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        """What the function calls its arguments."""
+        try:
+            parameters = inspect.signature(self.f).parameters.values()
+        except (TypeError, ValueError):
+            parameters = ()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        named = {**dict(zip(names, args, strict=False)), **kwargs}
+        return {name: x for name, x in named.items() if isinstance(x, Traced)}
+
+    def undo(self) -> None:
+        """Make all that the run changed what it was before."""
+        for array, copy in self.before.values():
+            if not same_bits(array, copy):
+                array[...] = copy
+        for p, grad in self.grads:
+            p._grad = grad
+        for optimizer, state in self.states:
+            optimizer.state.clear()
+            optimizer.state.update(state)
+        for generator, state in self.draws:
+            generator.bit_generator.state = state
+
+    @contextmanager
+    def draws_again(self) -> Iterator[None]:
+        """Within it the generators give what they gave to the function."""
+        after = [g.bit_generator.state for g, _ in self.draws]
+        for generator, state in self.draws:
+            generator.bit_generator.state = state
+        try:
+            yield
+        finally:
+            for (generator, _), state in zip(self.draws, after, strict=True):
+                generator.bit_generator.state = state
+
+    # ---- what was recorded ----
+
+    def draws_are_recorded(self) -> bool:
+        """Did random numbers come from recorded draws alone?"""
+        recorded = {id(generator) for generator in self.recorder.drawn}
+        moved = [g for g, state in self.draws if g.bit_generator.state != state]
+        return all(id(g) in recorded for g in moved)
+
+    def computed(self) -> list[Tensor]:
+        """The Tensors that were computed and returned."""
+        return [x for x in tree_leaves(self.result) if self._is_computed(x)]
+
+    def _is_computed(self, x: Any) -> bool:
+        return isinstance(x, Tensor) and all(x is not t for t in self.environment.tensors)
+
+    def fixed_results(self) -> list[Any]:
+        """What else was returned."""
+        return [x for x in tree_leaves(self.result) if not self._is_computed(x)]
+
+    def values(self) -> list[Any]:
+        """The arrays that were computed and returned, as new ones."""
+        return [np.array(x._data) for x in self.computed()]
+
+    def output(self, results: Sequence[Any]) -> Any:
+        """The function's result with these arrays in the place of what was computed."""
+        rest = iter(results)
+
+        def leaf(x: Any) -> Any:
+            if not self._is_computed(x):
+                return x
+            array = np.asarray(next(rest))
+            return array[()] if id(x) in self.as_arrays else Tensor(array)
+
+        return tree_map(leaf, self.result)
+
+    def kept_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
+        """The Tensors whose .grad is another than before, and what it is."""
+        return [(p, p._grad) for p, grad in self.grads if p._grad is not grad]
+
+    def program(self) -> Program:
+        """The records as equations, with names."""
+        recorder = self.recorder
+        leaves = self.computed()
+        if not leaves and not recorder.updates:
+            raise TraceError(
+                f"trace: the function returned {self.result!r:.80}, nothing that was computed of its arguments, "
+                f"and updated nothing; return the arrays or Tensors that are wanted"
+            )
+        gradients = [grad for _, grad in self.kept_gradients() if grad is not None]
+        outputs = [recorder.slot(x) for x in [*leaves, *gradients]]
+        updates = list(recorder.updates.values())
+        slots: dict[int, Slot] = {id(slot): slot for slot in self.inputs}
+        for record in recorder.records:
+            read = [*record.inputs, *slots_in(record.attrs), record.output]
+            slots |= {id(slot): slot for slot in read}
+        slots |= {id(slot): slot for pair in updates for slot in pair} | {id(s): s for s in outputs}
+        made = {id(record.output) for record in recorder.records}
+        tops = {id(slot) for slot in outputs[: len(leaves)]} & made
+        kinds = {key: "output" if key in tops else slot.kind for key, slot in slots.items()}
+        unique = naming({key: slot.thing for key, slot in slots.items()}, kinds, self._called(slots))
+        variables = {
+            key: Variable(unique[key], kinds[key], self._value(slot), None, (), literal_of(slot.thing), slot)
+            for key, slot in slots.items()
+        }
+
+        def variable(slot: Slot) -> Variable:
+            return variables[id(slot)]
+
+        equations = [
+            Equation(
+                record.primitive, tuple(map(variable, record.inputs)),
+                {key: substitute(value, lambda part: variable(part) if isinstance(part, Slot) else part)
+                 for key, value in record.attrs.items()}, variable(record.output), record.scope)
+            for record in recorder.records
+        ]  # fmt: skip
+        return Program(
+            equations, map(variable, outputs), map(variable, self.inputs),
+            [(variable(first), variable(latest)) for first, latest in updates],
+        )  # fmt: skip
+
+    def _value(self, slot: Slot) -> Any:
+        """The value that a slot had; an array that was updated since is another by now."""
+        array, copy = self.before.get(id(slot.value), (None, None))
+        return slot.value if array is None else copy
+
+    def _called(self, slots: Mapping[int, Slot]) -> dict[int, str]:
+        """What to call the slots: as the function's own variables are called, and dx the gradient of x."""
+        recorder = self.recorder
+        called: dict[int, str] = {}
+        things: list[tuple[str, Any]] = list(self.names.items())
+        for frame in recorder.frames:
+            named = {
+                name: frame.f_globals[name] for name in names_in(frame.f_code) if name in frame.f_globals
+            }
+            things += [*frame.f_locals.items(), *named.items()]
+        for name, x in things:
+            if isinstance(x, Tensor | np.ndarray) and not name.startswith("_"):
+                slot = first_slot(recorder, x)
+                if slot is not None and id(slot) in slots:
+                    called.setdefault(id(slot), name)
+        names = {
+            key: str(getattr(slot.thing, "name", None) or called.get(key, "")) for key, slot in slots.items()
+        }
+        for x, total in recorder.gradients.values():
+            slot, gradient = first_slot(recorder, x), first_slot(recorder, total)
+            if slot is not None and gradient is not None and names.get(id(slot)):
+                called.setdefault(id(gradient), f"d{names[id(slot)]}")
+        for key, (p, label) in recorder.labels.items():
+            first = recorder.updates[key][0]
+            if name := names.get(id(recorder.updates[id(p._data)][0])):
+                called.setdefault(id(first), f"{label}_{name}")
+                names[id(first)] = called[id(first)]
+        for first, latest in recorder.updates.values():
+            if name := names.get(id(first)):
+                called.setdefault(id(latest), f"{name}_new")
+        for source, copies in recorder.numbers.values():
+            labels = "weight_decay", *source.optimizer.number_names
+            for label, number in zip(labels, copies, strict=False):
+                called.setdefault(id(recorder.slots[id(number)]), label)
+        return called
+
+
+def first_slot(recorder: Recorder, x: Any) -> Slot | None:
+    """What stands for a Tensor or array, before any update of it."""
+    array = x._data if isinstance(x, Tensor) else x
+    if id(array) in recorder.updates:
+        return recorder.updates[id(array)][0]
+    return recorder.slots.get(id(x)) or recorder.slots.get(id(array))
+
+
+def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:
+    """The slots among attributes."""
+    found: list[Slot] = []
+    for value in attrs.values():
+        substitute(value, lambda part: found.append(part) if isinstance(part, Slot) else None)
+    return found
