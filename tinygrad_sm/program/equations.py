@@ -73,6 +73,7 @@ class Variable:
 class Equation:
     """One op: output = primitive(*inputs, **attrs), computed within a scope.
 
+    shares          the place of the input whose memory the output is in, None if it has its own
     contributions   for each input the part of its gradient that comes back from here, None where there is
                     none; empty where it is not known
     """
@@ -83,6 +84,7 @@ class Equation:
     output: Variable
     scope: tuple[str, ...] = ()
     contributions: tuple[Array | None, ...] = field(default=(), repr=False)
+    shares: int | None = None
 
     @property
     def name(self) -> str:

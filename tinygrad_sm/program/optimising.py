@@ -7,6 +7,7 @@ nothing (x * 1, a copy that nobody writes to) and what nobody asks for is left o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,8 @@ NEUTRAL = {"multiply": (1, 1), "divide": (None, 1), "subtract": (None, 0), "powe
 def optimised(program: Program) -> Program:
     """The program with less to do."""
     equations = [part for equation in program for part in taken_apart(equation)]
+    updated = {first.name for first, _ in program.updates}
+    roots = {name: name for name in program.variables}  # of a view, what it is a view of
     known: dict[str, Variable] = {}  # what stands for a variable instead of it
     seen: dict[Any, Variable] = {}
     kept = []
@@ -61,8 +64,12 @@ def optimised(program: Program) -> Program:
             key: substitute(value, lambda x: known.get(x.name, x) if isinstance(x, Variable) else x)
             for key, value in equation.attrs.items()
         }
-        equation = Equation(equation.primitive, inputs, attrs, equation.output, equation.scope)
+        equation = replace(equation, inputs=inputs, attrs=attrs)
         same = simpler(equation)
+        if equation.shares is not None:
+            roots[equation.name] = roots.get(inputs[equation.shares].name, "")
+        elif same is not None and roots.get(same.name) in updated:
+            same = None  # a copy of what is updated later on
         if same is None and equation.primitive.name not in DRAWS:
             key = equation.primitive, tuple(map(identity, inputs)), frozen(attrs)
             same = seen.setdefault(key, equation.output)
@@ -193,16 +200,16 @@ def renamed(records: list[Record], named: dict[int, Variable], equation: Equatio
         return named[id(slot)]
 
     named[id(records[-1].output)] = equation.output
-    return [
-        Equation(
-            r.primitive, tuple(map(variable, r.inputs)),
-            {k: substitute(v, lambda x: variable(x) if isinstance(x, Slot) else x) for k, v in r.attrs.items()},
-            variable(r.output), equation.scope)
-        for r in records
-    ]  # fmt: skip
+    return [replace(r.equation(variable), scope=equation.scope) for r in records]
 
 
 def same_bits(a: Any, b: Any) -> bool:
-    """Are two arrays the same to the last bit? NaN is NaN, and -0.0 is not 0.0."""
+    """Are two arrays the same to the last bit? -0.0 is not 0.0; of NaN there is one."""
     a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.tobytes() == b.tobytes():
+        return True
+    if a.dtype.kind != "f" or not np.array_equal(nan := np.isnan(a), np.isnan(b)):
+        return False
+    return bool(np.where(nan, 0, a).tobytes() == np.where(nan, 0, b).tobytes())

@@ -21,7 +21,7 @@ from ..backprop import Node, Step, mode, tracing, within
 from ..errors import TraceError
 from ..primitive import DISPATCH, PRIMITIVES, Fused, Primitive, Rule
 from ..tensor import Tensor
-from .equations import substitute
+from .equations import Equation, Variable, substitute
 
 __all__ = ["Numbers", "Record", "Recorder", "Slot", "Traced", "TracedArray", "rule_of"]
 
@@ -47,13 +47,26 @@ class Slot:
 
 @dataclass(eq=False, slots=True)
 class Record:
-    """One op: what will be an Equation; attributes hold Slots where they were traced arrays."""
+    """One op: what will be an Equation; attributes hold Slots where they were traced arrays.
+
+    shares  the place of the input whose memory the output is in, or None
+    """
 
     primitive: Primitive
     inputs: tuple[Slot, ...]
     attrs: dict[str, Any]
     output: Slot
     scope: tuple[str, ...]
+    shares: int | None
+
+    def equation(self, variable: Callable[[Slot], Variable]) -> Equation:
+        """The same of Variables."""
+        attrs = {
+            key: substitute(value, lambda part: variable(part) if isinstance(part, Slot) else part)
+            for key, value in self.attrs.items()
+        }
+        read = tuple(map(variable, self.inputs))
+        return Equation(self.primitive, read, attrs, variable(self.output), self.scope, shares=self.shares)
 
 
 @dataclass(eq=False)
@@ -204,7 +217,8 @@ class Recorder:
             self.drawn.append(attrs["rng"])
         kind = "gradient" if "backward" in current.scope[:1] else "intermediate"
         output = Slot(tensor._data, kind, tensor)
-        self.records.append(Record(primitive, refs, attrs, output, current.scope))
+        shares = next((i for i, x in enumerate(refs) if np.may_share_memory(x.value, tensor._data)), None)
+        self.records.append(Record(primitive, refs, attrs, output, current.scope, shares))
         self._know(tensor, output)
         if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in inputs):
             tensor.__class__ = TracedArray

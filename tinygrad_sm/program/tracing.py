@@ -14,7 +14,7 @@ from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
 from .environment import Environment, names_in
-from .equations import Equation, Program, Variable, substitute
+from .equations import Program, Variable, substitute
 from .live import literal_of, naming
 from .optimising import same_bits
 from .recording import Recorder, Slot, Traced, TracedArray
@@ -207,13 +207,7 @@ class Recording:
         def variable(slot: Slot) -> Variable:
             return variables[id(slot)]
 
-        equations = [
-            Equation(
-                record.primitive, tuple(map(variable, record.inputs)),
-                {key: substitute(value, lambda part: variable(part) if isinstance(part, Slot) else part)
-                 for key, value in record.attrs.items()}, variable(record.output), record.scope)
-            for record in recorder.records
-        ]  # fmt: skip
+        equations = [record.equation(variable) for record in recorder.records]
         return Program(
             equations, map(variable, outputs), map(variable, self.inputs),
             [(variable(first), variable(latest)) for first, latest in updates],

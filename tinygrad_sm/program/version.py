@@ -39,11 +39,8 @@ class Version:
         self.picks = [
             (self.sources.index(source), place) for source, place in (v.source.source for v in numbers)
         ]
-        self.emitted = emit(program, [*(v.name for v in numbers), *(v.name for v in self.read)])
-        order = {v.name: i for i, v in enumerate([*program.arguments, *numbers, *self.read])}
-        assert [v.name for v in self.emitted.arguments] == sorted(order, key=lambda n: (
-            [v.name for v in self.emitted.arguments].index(n)))  # fmt: skip
-        self.numbers, self.places = numbers, order
+        self.numbers = numbers
+        self.emitted = emit(program, [*numbers, *self.read])
         space: dict[str, Any] = {}
         exec(compile(self.emitted.source, "<program>", "exec"), space)  # noqa: S102 (see fast: names are identifiers)
         self._make: Callable[..., Any] = space["make"]
@@ -175,6 +172,13 @@ def constant(array: Any) -> Tensor:
     return t
 
 
+def fixed(x: Any) -> Any:
+    """What tells a result that was not computed from another."""
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype.str, x.tobytes()
+    return id(x) if isinstance(x, Tensor) else repr(x)
+
+
 def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
     """What two recordings of the same function must have in common: every op, and every constant's bits."""
     lasting = {id(a) for a in recording.arrays()} | {id(t._data) for t in recording.environment.tensors}
@@ -189,7 +193,7 @@ def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
     def part(x: Any) -> Any:
         if isinstance(x, Variable):
             return key(x)
-        return (x.shape, x.dtype.str, x.tobytes()) if isinstance(x, np.ndarray) else x
+        return fixed(x) if isinstance(x, np.ndarray) else x
 
     found = [
         (str(e), (id(e.primitive), tuple(map(key, e.inputs)), e.output.shape, e.output.dtype.str,
@@ -197,7 +201,7 @@ def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
         for e in program
     ]  # fmt: skip
     found += [
-        ("a result", part(x) if isinstance(x, np.ndarray) else repr(x)) for x in recording.fixed_results()
+        (f"a result ({type(x).__name__})", fixed(x)) for x in recording.fixed_results()
     ]
     return [*found, ("what is returned", tuple(map(key, program.outputs)))]
 
