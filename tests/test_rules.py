@@ -558,4 +558,6 @@ def of_rules(function: Any) -> bool:
     return all(f.__module__.startswith(pages) for f in rules)
 
 
-OWN_TESTS = {"cofactors", "stop_gradient"}
+OWN_TESTS = {  # of the last four, those of the losses that are made of them
+    "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities",
+}  # fmt: skip

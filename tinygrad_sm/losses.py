@@ -16,6 +16,45 @@ from .softmax import floating
 from .targets import distributions, divisor, factors, read_targets, reduced, to_rows
 
 
+def as_distributions(t: Array, shape: tuple[int, ...] = (), dtype: Any = float) -> Array:
+    """Class indices, checked, as rows with 1 at their class, for logits of that shape."""
+    t, _ = read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, None, None, -1)
+    return np.reshape(distributions(t, None, shape[-1], 0, None, dtype), shape)
+
+
+def as_indices(t: Array, shape: tuple[int, ...] = (), axis: int = -1, ignore_index: int | None = None) -> Array:
+    """Class indices, checked, in one row; 0 where they are to be left out."""
+    return read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, None, ignore_index, axis)[0]
+
+
+def as_factors(
+    t: Array, shape: tuple[int, ...] = (), axis: int = -1, ignore_index: int | None = None, weight: Any = None,
+    dtype: Any = float,
+) -> Array:  # fmt: skip
+    """What the loss of each row is multiplied by; not all are 0."""
+    indices, kept = read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis)
+    c = factors(indices, kept, weight, dtype)
+    c = np.ones(len(indices), dtype) if c is None else c
+    divisor(indices, c, "mean")
+    return c
+
+
+def as_probabilities(t: Array) -> Array:
+    """Numbers, checked to be from 0 to 1."""
+    if not ((t >= 0).all() and (t <= 1).all()):
+        raise DataError(
+            "sigmoid_binary_cross_entropy: targets are probabilities, from 0 to 1, one for each logit"
+        )
+    return t
+
+
+one_hot = primitive(as_distributions, r"[t = k]", None, name="one_hot", shapes="class indices (...) give (..., K)")
+indices_of = primitive(as_indices, r"t", None, name="class_indices", shapes="class indices (...) give (N,)")
+factors_of = primitive(as_factors, r"w_t", None, name="class_factors", shapes="class indices (...) give (N,)")
+probabilities = primitive(as_probabilities, r"t", lambda g, y, t: g, name="probabilities", shapes="any",
+    example="tg.probabilities(np.array([0., 1.]))")  # fmt: skip
+
+
 @composition()
 def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False) -> Array:
     """Cross-entropy of softmax(z), mean over the rows, out of exp, sum, divide, log, multiply and negative,
@@ -31,8 +70,7 @@ def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False
     z = z if isinstance(z, Differentiable) else floating(z)
     k = z.shape[-1]
     if np.shape(targets) != z.shape:
-        targets, _ = read_targets(z, np.asarray(targets), 0, None, None, -1)
-        targets = np.reshape(distributions(targets, None, k, 0, None, z.dtype), z.shape)
+        targets = one_hot(targets, shape=z.shape, dtype=z.dtype)
     if shift:
         z = z - np.max(z, -1, keepdims=True)
     e = np.exp(z)
@@ -68,9 +106,7 @@ def sigmoid_binary_cross_entropy(z: Array, targets: Array, reduction: str = "mea
     if np.shape(targets) != z.shape:
         raise ShapeError(f"{name}: targets of shape {np.shape(targets)} do not fit logits of shape {z.shape}")
     t: Array = targets if isinstance(targets, Differentiable) else np.asarray(targets, z.dtype)
-    if not ((t >= 0).all() and (t <= 1).all()):
-        raise DataError(f"{name}: targets are probabilities, from 0 to 1, one for each logit")
-    loss = PRIMITIVES["SigmoidBinaryCrossEntropy"](z, t)
+    loss = PRIMITIVES["SigmoidBinaryCrossEntropy"](z, probabilities(t))
     return loss if reduction == "none" else loss.sum() / divisor(loss.reshape(-1), None, reduction)
 
 
@@ -87,11 +123,13 @@ def nll_loss(
     np.float64(0.6931471805599453)
     """
     log_a = log_a if isinstance(log_a, Differentiable) else floating(log_a)
-    targets = np.asarray(targets)
-    if targets.ndim == log_a.ndim:
+    if np.ndim(targets) == log_a.ndim:
         raise ShapeError(f"nll_loss: class indices have one axis less than log_a of shape {log_a.shape}")
-    t, kept = read_targets(log_a, targets, 0, weight, ignore_index, axis)
-    c = factors(t, kept, weight, log_a.dtype)
+    about = {"shape": log_a.shape, "axis": axis, "ignore_index": ignore_index}
+    t, c = indices_of(targets, **about), None
+    if weight is not None or ignore_index is not None:
+        c = factors_of(targets, **about, weight=weight, dtype=log_a.dtype)
     picked = to_rows(log_a, axis)[np.arange(len(t)), t]
     loss = -picked if c is None else -np.where(c == 0, 0, picked) * c
-    return reduced(loss, log_a, divisor(t, c, reduction), reduction, axis)
+    n = divisor(np.empty(len(t)), None, reduction) if c is None or reduction != "mean" else c.sum()
+    return reduced(loss, log_a, n, reduction, axis)

@@ -102,6 +102,10 @@ class Methods:
         """The lower triangle y of y y^T = x, or the upper of y^T y."""
     def choose(self, choices: Any) -> Tensor:
         """For each entry the choice with the number that stands in a."""
+    def class_factors(self, *args: Any, **kwargs: Any) -> Tensor:
+        """w_t"""
+    def class_indices(self, *args: Any, **kwargs: Any) -> Tensor:
+        """t"""
     def clip(self, a_min: Any = ..., a_max: Any = ..., *, min: Any = ..., max: Any = ...) -> Tensor:
         """x, but a_min where it is below and a_max where it is above; min and max are other names of the bounds."""
     def cofactors(self) -> Tensor:
@@ -256,6 +260,8 @@ class Methods:
         """The places of what is not 0, an array for each axis."""
     def norm(self, ord: Any = ..., axis: Axis = ..., keepdims: bool = ...) -> Tensor:
         """The length of vectors, or the size of matrices: the root of the sum of squares, or another by `ord`."""
+    def one_hot(self, *args: Any, **kwargs: Any) -> Tensor:
+        """[t = k]"""
     def ones_like(self, *args: Any, **kwargs: Any) -> Tensor:
         """1"""
     def pad(self, pad_width: Any, mode: str = ..., constant_values: int = ...) -> Tensor:
@@ -270,6 +276,8 @@ class Methods:
         """x^{+}"""
     def positive(self) -> Tensor:
         """x"""
+    def probabilities(self) -> Tensor:
+        """t"""
     def prod(self, axis: Axis = ..., keepdims: bool = ...) -> Tensor:
         """\\prod x"""
     def ptp(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
@@ -677,6 +685,16 @@ def choose(a: Tensor, choices: Any) -> Tensor: ...
 @overload
 def choose(a: Plain, choices: Any) -> Any:
     """For each entry the choice with the number that stands in a."""
+@overload
+def class_factors(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+@overload
+def class_factors(x: Plain, *args: Any, **kwargs: Any) -> Any:
+    """w_t"""
+@overload
+def class_indices(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+@overload
+def class_indices(x: Plain, *args: Any, **kwargs: Any) -> Any:
+    """t"""
 @overload
 def clip(x: Tensor, a_min: Any = ..., a_max: Any = ..., *, min: Any = ..., max: Any = ...) -> Tensor: ...
 @overload
@@ -1325,6 +1343,11 @@ def not_equal(a: Plain, b: Tensor) -> Tensor: ...
 def not_equal(a: Plain, b: Plain) -> NDArray[Any]:
     """a \\ne b"""
 @overload
+def one_hot(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+@overload
+def one_hot(x: Plain, *args: Any, **kwargs: Any) -> Any:
+    """[t = k]"""
+@overload
 def ones_like(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 @overload
 def ones_like(x: Plain, *args: Any, **kwargs: Any) -> Any:
@@ -1380,6 +1403,11 @@ def power(a: Plain, b: Tensor) -> Tensor: ...
 @overload
 def power(a: Plain, b: Plain) -> NDArray[Any]:
     """a^{b}"""
+@overload
+def probabilities(t: Tensor) -> Tensor: ...
+@overload
+def probabilities(t: Plain) -> NDArray[Any]:
+    """t"""
 @overload
 def prod(x: Tensor, axis: Axis = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
@@ -1734,4 +1762,4 @@ def zeros_like(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def zeros_like(x: Plain, *args: Any, **kwargs: Any) -> Any:
     """0"""
 
-__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'cholesky', 'choose', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'full_like', 'gcd', 'getitem', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmean', 'nansum', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']
+__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'cholesky', 'choose', 'class_factors', 'class_indices', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'full_like', 'gcd', 'getitem', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmean', 'nansum', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'one_hot', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'probabilities', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']

@@ -255,7 +255,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
             lead = lead if n == 1 else -1
     if lead < 0:
         raise ValueError(f"{shape} does not broadcast to {g.shape}")
-    return g.sum(tuple(axes)).reshape(shape)
+    return np.reshape(g.sum(tuple(axes)), shape)
 
 
 @lru_cache(maxsize=256)

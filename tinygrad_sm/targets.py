@@ -63,7 +63,7 @@ def read_targets(
         if not isinstance(ignore_index, (int, np.integer)):
             raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
         kept = t != ignore_index
-        t = np.where(kept, t, 0)
+        t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
     unsigned = t.astype(np.uint64)  # a negative one becomes huge
     if t.size and unsigned.item(unsigned.argmax()) >= k:  # which takes half the time of unsigned.max()
         row = int(np.argmax((t < 0) | (t >= k)))

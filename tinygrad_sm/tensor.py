@@ -308,6 +308,13 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
+def write(array: NDArray, value: Tensor) -> None:
+    """Give an array that is part of a state new entries, in place, and tell a program that is recorded."""
+    if (watcher := mode.get().watcher) is not None and watcher.tracing:
+        watcher.update(array, value)
+    array[...] = value._data
+
+
 def _constant(array: NDArray) -> Tensor:
     t: Tensor = _new(Tensor)
     t._data, t._requires_grad, t._number = array, False, now()

@@ -112,6 +112,9 @@ class _Watcher:
     def out(self, y: Any, _: Any) -> Any:
         return y
 
+    def update(self, *_: Any) -> None:
+        pass
+
     def stepped(self, *_: Any) -> None:
         pass
 

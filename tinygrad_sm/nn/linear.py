@@ -34,6 +34,19 @@ def rows(x: Any) -> Any:
     return x if x.ndim == 2 else np.reshape(x, (-1, x.shape[-1]))
 
 
+def checked(indices: Any, rows: int) -> Any:
+    """Indices of rows of an embedding's weight, if they are."""
+    indices = np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise DtypeError(f"Embedding: indices must be integers, not {indices.dtype}; use x.astype(int)")
+    bad = (indices < 0) | (indices >= rows)
+    if bad.any():
+        raise BoundsError(
+            f"Embedding: index {indices[bad][0]} is outside of 0 to {rows - 1}, the rows of the weight"
+        )
+    return indices
+
+
 # fmt: off
 # ruff: noqa: ARG005
 # function                formula             rules
@@ -43,6 +56,8 @@ linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g.dot(W),
     name="linear",
     shapes="x (..., in), W (out, in), b (out,) give (..., out)",
     example="tg.rule('linear')(np.array([1., 2.]), np.eye(2), np.array([1., 1.])) -> array([2., 3.])")
+places = primitive(checked, "i", None, name="checked_indices", shapes="any")
+uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", None, name="random", shapes="x's")
 # fmt: on
 
 
@@ -168,16 +183,7 @@ class Embedding(Module):
         init.normal_(self.weight, rng=rng)
 
     def forward(self, indices: Any) -> Any:
-        indices = np.asarray(indices)
-        if indices.dtype.kind not in "iu":
-            raise DtypeError(f"Embedding: indices must be integers, not {indices.dtype}; use x.astype(int)")
-        bad = (indices < 0) | (indices >= self.num_embeddings)
-        if bad.any():
-            raise BoundsError(
-                f"Embedding: index {indices[bad][0]} is outside of 0 to {self.num_embeddings - 1}, the rows "
-                f"of the weight"
-            )
-        return self.weight[indices]
+        return self.weight[places(indices, rows=self.num_embeddings)]
 
     def extra_repr(self) -> str:
         return f"{self.num_embeddings}, {self.embedding_dim}"
@@ -203,7 +209,7 @@ class Dropout(Module):
         if not self.training or not self.p:
             return x
         x = x if isinstance(x, Tensor) else np.asarray(x)
-        kept = generator(self.rng).random(x.shape) >= self.p
+        kept = uniform(x, rng=generator(self.rng)) >= self.p
         return x * (kept / np.asarray(1 - self.p or 1)).astype(x.dtype if x.dtype.kind == "f" else np.float64)
 
     def extra_repr(self) -> str:

@@ -22,11 +22,21 @@ def softplus(x: Any) -> Any:
     return np.logaddexp(0, x)
 
 
+def checked(t: Any) -> Any:
+    """Probabilities of yes, if they are."""
+    if not ((t >= 0) & (t <= 1)).all():
+        raise DataError(
+            "BCEWithLogitsLoss: a target is outside of 0 to 1; targets are probabilities of yes, or 0 and 1"
+        )
+    return t
+
+
 # fmt: off
 # ruff: noqa: ARG005
 # function                  formula             rule
 soft = primitive(softplus, r"\ln(1 + e^{x})",  lambda g, y, x: g * ops.sigmoid(x),
     name="softplus",       shapes="any")
+truths = primitive(checked, "t",               lambda g, y, t: g, name="truths", shapes="any")
 # fmt: on
 
 
@@ -115,7 +125,6 @@ class CrossEntropyLoss(Loss):
             "layer out; tg.softmax(model(x)) gives probabilities",
         )
         z = z if isinstance(z, Tensor) else np.asarray(z)
-        t = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
         options: dict[str, Any] = {} if z.ndim == 2 else {"axis": 1 if z.ndim > 1 else 0}
         if self.reduction != "mean":
             options["reduction"] = self.reduction
@@ -123,7 +132,7 @@ class CrossEntropyLoss(Loss):
             options["label_smoothing"] = self.label_smoothing
         if self.weight is not None:
             options["weight"] = self.weight
-        if t.ndim < z.ndim and np.count_nonzero(t == self.ignore_index):
+        if np.ndim(targets) < z.ndim:
             options["ignore_index"] = self.ignore_index
         return ops.softmax_cross_entropy(z, targets, **options)
 
@@ -221,12 +230,7 @@ class BCEWithLogitsLoss(Loss):
             x, "sigmoid", "BCEWithLogitsLoss applies sigmoid itself: leave the Sigmoid layer out of the model"
         )
         x, t = self.alike(x, targets)
-        plain = t.data if isinstance(t, Tensor) else t
-        if not ((plain >= 0) & (plain <= 1)).all():
-            raise DataError(
-                "BCEWithLogitsLoss: a target is outside of 0 to 1; targets are probabilities of yes, or 0 "
-                "and 1"
-            )
+        t = truths(t)
         yes = t if self.pos_weight is None else t * self.pos_weight.astype(x.dtype)
         losses = yes * soft(-x) + (1 - t) * soft(x)
         if self.weight is not None:

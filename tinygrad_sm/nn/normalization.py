@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..errors import DataError, ShapeError
 from ..primitive import primitive
-from ..tensor import Tensor
+from ..tensor import Tensor, write
 from .linear import cast, positive
 from .module import Module
 
@@ -90,22 +90,23 @@ class BatchNorm(Module):
                     f"with larger batches, or call eval()"
                 )
             if self.track_running_stats:
-                self.track(x.data if isinstance(x, Tensor) else x, axis)
+                self.track(x if isinstance(x, Tensor) else Tensor(x), axis)
             y = standardize(x, axis=axis, eps=self.eps)
         else:
-            y = x - self.running_mean.reshape(column)
-            y = y / np.sqrt(self.running_var + self.eps).reshape(column)
+            kind = Tensor if isinstance(x, Tensor) else np.asarray
+            y = x - kind(self.running_mean).reshape(column)
+            y = y / np.sqrt(kind(self.running_var) + self.eps).reshape(column)
         if self.weight is not None and self.bias is not None:
             y = y * self.weight.reshape(column) + self.bias.reshape(column)
         return y
 
-    def track(self, x: NDArray[Any], axis: tuple[int, ...]) -> None:
+    def track(self, x: Tensor, axis: tuple[int, ...]) -> None:
         """Let the running statistics follow those of a batch."""
-        self.num_batches_tracked += 1
-        share = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+        x = x.detach()
+        write(self.num_batches_tracked, Tensor(self.num_batches_tracked) + 1)
+        share = 1 / Tensor(self.num_batches_tracked) if self.momentum is None else self.momentum
         for running, now in ((self.running_mean, x.mean(axis)), (self.running_var, x.var(axis, ddof=1))):
-            running *= 1 - share
-            running += share * now
+            write(running, Tensor(running) * (1 - share) + now * share)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}"

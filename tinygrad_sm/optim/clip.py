@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
+from ..backprop import tracing
 from ..errors import DataError, GradientError
 from ..tensor import Tensor
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
 
 
-def graded(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Any]]:
-    """The parameters that have a gradient, each with its array."""
+def graded(parameters: Tensor | Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """The parameters that have a gradient, each with it."""
     given = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [(p, p.grad.data) for p in given if p.grad is not None]
+    return [(p, p.grad.detach()) for p in given if p.grad is not None]
 
 
 def clip_grad_norm_(
@@ -25,7 +26,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
-) -> float:
+) -> Any:
     """Scale all gradients alike, so that their norm as one vector is at most max_norm; give the old norm.
 
     norm_type           the p of the p-norm (Σ |g|ᵖ)^(1/p); inf is the largest |g|
@@ -46,18 +47,18 @@ def clip_grad_norm_(
             f"clip_grad_norm_: max_norm {max_norm} must be at least 0 and norm_type {norm_type} above 0"
         )
     found = graded(parameters)
-    norms = np.array([np.linalg.norm(g.ravel(), norm_type) if g.size else 0.0 for _, g in found])
-    total = float(np.linalg.norm(norms, norm_type)) if found else 0.0
+    norms = [np.linalg.norm(g.ravel(), norm_type) if g.size else Tensor(0.0) for _, g in found]
+    total = np.linalg.norm(np.stack(norms), norm_type) if found else Tensor(0.0)
     if error_if_nonfinite and not isfinite(total):
         worst = [p.label for (p, _), norm in zip(found, norms, strict=True) if not isfinite(norm)]
         raise GradientError(
-            f"clip_grad_norm_: the norm is {total}: look at the gradient of {', '.join(worst) or 'all'}"
+            f"clip_grad_norm_: the norm is {float(total)}: look at the gradient of {', '.join(worst) or 'all'}"
         )
-    factor = max_norm / (total + 1e-6)
-    if not factor >= 1:  # also where it is NaN, which must not be hidden
+    factor = np.minimum(max_norm / (total + 1e-6), 1)  # NaN if the norm is, which must not be hidden
+    if tracing() or not factor >= 1:
         for p, g in found:
-            p.grad = Tensor(np.multiply(g, factor, dtype=g.dtype))
-    return total
+            p.grad = g * factor.astype(g.dtype)
+    return total if tracing() else float(total)  # a program that is recorded has no number yet
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
@@ -74,4 +75,4 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     if not clip_value >= 0:
         raise DataError(f"clip_grad_value_: clip_value must be at least 0, not {clip_value}")
     for p, g in graded(parameters):
-        p.grad = Tensor(np.clip(g, -clip_value if clip_value < inf else None, clip_value))
+        p.grad = np.clip(g, -clip_value, clip_value)
