@@ -42,7 +42,7 @@ BUILDS_ON = {
     "tensor": {"arraylike", "backprop"},
     "transforms": {"tensor"},
     "check": {"transforms", "reference"},
-    "program": {"transforms", "reference"},
+    "program": {"transforms", "reference", "random"},
     "show": {"program"},
     "nn": {"tensor", "softmax", "random"},
     "optim": {"tensor"},

@@ -18,15 +18,15 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ..backprop import mode, now
+from ..backprop import mode
 from ..errors import TraceError
 from ..tensor import Tensor
-from ..transforms import tree_leaves, tree_map
+from ..transforms import tree_map
 from .environment import PLAIN, Environment
 from .equations import Program
 from .optimising import same_bits
 from .tracing import Recording
-from .version import Version, signature
+from .version import Version
 
 __all__ = ["Compiled", "compile"]
 
@@ -81,7 +81,7 @@ class Compiled:
         self.f = f
         self._latest: dict[Any, Version] = {}  # by the arguments' layout
         self._all: dict[Any, list[Version]] = {}
-        self._recorded: dict[Any, list[tuple[Any, Any]]] = {}  # what was recorded once
+        self._recorded: dict[Any, list[Version]] = {}  # what was recorded once
         self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
         self._last: Version | None = None
         self._lock = threading.RLock()
@@ -128,7 +128,7 @@ class Compiled:
         """Find a version for what is there now, or record one."""
         environment = Environment(self.f)
         for version in self._all.get(key, ()):
-            if version.fingerprint == environment.fingerprint and version.renew(environment):
+            if version.fits(environment) and version.renew(environment):
                 self._latest[key] = self._last = version
                 return version.run(arrays)
         return self._record(key, environment, args, kwargs)
@@ -150,22 +150,33 @@ class Compiled:
         try:
             version = Version(recording, program)
             version.verify()
-            found = signature(recording, program)
-            for fingerprint, before in self._recorded.setdefault(key, []):
-                if fingerprint == environment.fingerprint:
-                    self._check_same(before, found)
-                    self._keep(key, version)
-                    break
-            else:
-                self._recorded[key].append((environment.fingerprint, found))
+            self._take(key, version)
         except TraceError:
             recording.undo()
             raise
         return recording.output(recording.values())
 
+    def _take(self, key: Any, version: Version) -> None:
+        """Keep what was recorded: to be compared with the next recording, or to run."""
+        for known in self._all.get(key, ()):
+            if known.fits(version.environment):
+                if known.signature == version.signature:  # with other settings, which therefore are only read
+                    known.settings_are_read = True
+                    known.renew(version.environment)
+                    self._latest[key] = self._last = known
+                    return
+        waiting = self._recorded.setdefault(key, [])
+        for before in waiting:
+            if before.fits(version.environment):
+                waiting.remove(before)
+                self._check_same(before.signature, version.signature)
+                self._keep(key, version)
+                return
+        waiting.append(version)
+
     def _keep(self, key: Any, version: Version) -> None:
         versions = self._all.setdefault(key, [])
-        versions[:] = [v for v in versions if v.fingerprint != version.fingerprint]
+        versions[:] = [v for v in versions if not v.fits(version.environment)]
         versions.append(version)
         self._latest[key] = self._last = version
         if self.versions == MANY:
@@ -268,5 +279,3 @@ def tree_key(tree: Any) -> Any:
         return "list", tuple(map(tree_key, tree))
     return tuple(map(tree_key, tree)) if isinstance(tree, tuple) else tree
 
-
-_ = now, tree_leaves

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..random import generator
 from ..tensor import Tensor
 
 __all__ = ["Environment"]
@@ -61,15 +62,16 @@ class Environment:
                  that require grad, and the numbers in the settings of optimisers
     tensors      the Tensors that it can reach, leaves all
     arrays       the arrays, those of optimisers' states included
+    gradients    which of the Tensors have a gradient
     optimizers   the optimisers
-    generators   the random generators
+    generators   the random generators, the package's own among them
     """
 
     def __init__(self, function: Any) -> None:
         self.tensors: list[Tensor] = []
         self.arrays: list[Any] = []
         self.optimizers: list[Any] = []
-        self.generators: list[np.random.Generator] = []
+        self.generators: list[np.random.Generator] = [generator()]
         self.fingerprint: list[Any] = []
         self.places: list[Place] = []
         self._seen: dict[int, int] = {}
@@ -77,6 +79,7 @@ class Environment:
         waiting = [("the function", function)]
         for name, x in waiting:  # which grows on the way
             waiting += self._visit(name, x)
+        self.gradients = [t._grad is not None for t in self.tensors]
 
     def guard(self) -> Callable[[], bool]:
         """A function that tells, as quickly as can be, whether the same things are in all places.
@@ -127,13 +130,16 @@ class Environment:
             self._watch(f"{name}.requires_grad", x._requires_grad, "", x)  # which changes its number, too
             self._watch(f"the hooks of {name}", x._hooks, "{0}._hooks is {1}", x)
             yield f"the hooks of {name}", x._hooks
-            if not x.requires_grad:
+            if x.requires_grad:
+                there = "is" if x._grad is None else "is not"
+                self.places.append(Place("", None, f"{{0}}._grad {there} None", (x,)))
+            else:
                 self._watch(f"the data of {name}", x._data, "{0}._data is {1}", x)
         elif isinstance(x, np.ndarray):
             self.arrays.append(x)
             self._note(name, id(x))
         elif isinstance(x, np.random.Generator):
-            self.generators.append(x)
+            self.generators += [x] * (x is not self.generators[0])
             self._note(name, id(x))
         elif isinstance(x, types.ModuleType):
             self._note(name, id(x))  # what is used of it is looked up where it is used

@@ -13,7 +13,7 @@ from ..tensor import Tensor
 from .environment import Environment
 from .equations import Program, Variable, substitute
 from .fast import emit
-from .optimising import DRAWS, frozen, optimised, same_bits
+from .optimising import frozen, optimised, same_bits
 from .recording import Numbers
 from .tracing import Recording
 
@@ -53,19 +53,40 @@ class Version:
                 )
         self.updated = [t for t in recording.environment.tensors if id(t._data) in recording.recorder.updates]
         self.kept = [(p, grad is not None) for p, grad in recording.kept_gradients()]
+        self.signature = signature(recording, program)
+        self.settings_are_read = False  # known to come in by `numbers` alone
+        self._made_inside = [
+            v for v in program.inputs if v.kind == "constant" and v.literal is None and not self._is_reached(v)
+        ]
         self.renew(recording.environment)
+
+    def _is_reached(self, v: Variable) -> bool:
+        """Does a constant share its memory with what is watched or cannot change?"""
+        if v.source is None or not v.source.value.flags.writeable:
+            return True
+        return any(np.may_share_memory(v.source.value, a) for a in self.recording.arrays())
 
     # ---- what may change ----
 
     def renew(self, environment: Environment) -> bool:
-        """Take things as they are now; False if the numbers of an optimiser changed for the first time."""
-        self.environment = environment
-        self.fingerprint = environment.fingerprint
+        """Take things as they are now; False if the settings of an optimiser changed, for the first time."""
+        settings = [snapshot(source.group) for source in self.sources]
+        if hasattr(self, "_settings") and settings != self._settings and not self.settings_are_read:
+            return False
+        self.environment, self.fingerprint = environment, environment.fingerprint
+        self.gradients = environment.gradients
         self._unchanged = environment.guard()
+        self._settings = settings
         self._watched = [(t, t._number, t._data) for t in environment.tensors]
-        self._snapshots = [snapshot(source.group) for source in self.sources]
+        self._contents = [(a, a.copy()) for a in environment.arrays] if self._made_inside else []
         self._free: list[Callable[..., Any]] = []
         return True
+
+    def fits(self, environment: Environment) -> bool:
+        """Is it the program for things as they are?"""
+        if self.fingerprint != environment.fingerprint or self.gradients != environment.gradients:
+            return False
+        return all(same_bits(array, copy) for array, copy in self._contents)
 
     def holds(self) -> bool:
         """Is all as it was, as far as can be seen at a glance?"""
@@ -74,12 +95,15 @@ class Version:
         for t, number, data in self._watched:
             if t._number != number and (t._data is not data or not self._recheck()):
                 return False
-        return all(map(settings_hold, self.sources, self._snapshots)) and all(
-            p._grad is not None for p in self.readers
-        )
+        for i, source in enumerate(self.sources):
+            if source.group != self._settings[i]:
+                if not self.settings_are_read or not alike(source.group, self._settings[i]):
+                    return False
+                self._settings[i] = snapshot(source.group)
+        return not self._contents or all(same_bits(array, copy) for array, copy in self._contents)
 
     def _recheck(self) -> bool:
-        """After an update elsewhere: the same Tensors, with the same arrays, that still require grad or not."""
+        """After an update elsewhere: do the same Tensors still require a gradient?"""
         if Environment(self.recording.f).fingerprint != self.fingerprint:
             return False
         self._watched = [(t, t._number, data) for t, _, data in self._watched]
@@ -154,16 +178,12 @@ def snapshot(group: dict[str, Any]) -> dict[str, Any]:
     return {**group, "params": list(group["params"])}
 
 
-def settings_hold(source: Numbers, before: dict[str, Any]) -> bool:
-    """May the program of these settings run with those of now? Numbers that are 0 must stay so, others not be."""
-    group = source.group
-    if group == before:
-        return True
+def alike(group: dict[str, Any], before: dict[str, Any]) -> bool:
+    """Are the settings those of the same program: the same parameters, and 0 what was 0?"""
     return group.keys() == before.keys() and all(
-        value is before[key] or (key != "params" and not isinstance(value, bool) and bool(value) == bool(before[key]))
-        or (key == "params" and value == before[key])
+        value == before[key] if key == "params" or isinstance(value, bool) else bool(value) == bool(before[key])
         for key, value in group.items()
-    )  # fmt: skip
+    )
 
 
 def constant(array: Any) -> Tensor:
@@ -205,5 +225,3 @@ def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
     ]
     return [*found, ("what is returned", tuple(map(key, program.outputs)))]
 
-
-_ = DRAWS
