@@ -39,6 +39,19 @@ for (const svg of document.querySelectorAll('svg')) {
     for (let j = i + 1; j < boxes.length; j++)
       if (cut(box, boxes[j])) problems.push(texts[i].textContent + ' on ' + texts[j].textContent)
   })
+  for (const title of svg.querySelectorAll('rect.scope + text')) {
+    const box = title.getBoundingClientRect()
+    for (const way of svg.querySelectorAll('path.edge')) {
+      const move = way.getScreenCTM(), long = way.getTotalLength()
+      for (let at = 0; at <= long; at += 2) {
+        const p = way.getPointAtLength(at).matrixTransform(move)
+        if (p.x > box.left && p.x < box.right && p.y > box.top && p.y < box.bottom) {
+          problems.push('a line through ' + title.textContent)
+          break
+        }
+      }
+    }
+  }
   for (const e of svg.querySelectorAll('text, rect, path, circle'))
     if (e.getClientRects().length && outside(e.getBoundingClientRect(), whole))
       problems.push('outside: ' + e.outerHTML.slice(0, 90))

@@ -6,6 +6,7 @@ that no group must wait for what waits for it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,8 +14,9 @@ from ..program import Array, Equation, Program, Variable
 from .cells import Block
 from .layers import Net, Placed, Point, arrange
 
-__all__ = ["Card", "Edge", "Group", "Key", "Nesting", "lay_out", "nest"]
+__all__ = ["TITLE", "Card", "Edge", "Group", "Key", "Nesting", "lay_out", "nest"]
 
+TITLE, CLEAR = 12.0, 5.0  # from a frame to its title, from a title to a line beside it
 LARGE, FAR = 400, 60  # equations; over how many of them lines are drawn in a graph of more than so many
 Key = tuple[str, int]  # which variable; 0, or the number of the card that stands in for its own
 
@@ -44,6 +46,8 @@ class Group:
     path: tuple[str, ...]
     parent: Group | None = None
     items: list[Card | Group] = field(default_factory=list)
+    title: float = 0.0  # how wide its title is, where lines come in beside it
+    title_at: float = TITLE  # where it begins
     size: Point = (0.0, 0.0)
     corner: Point = (0.0, 0.0)
     nets: dict[Key, Net] = field(default_factory=dict)
@@ -242,3 +246,16 @@ def fill(group: Group, pads: tuple[Point, Point]) -> None:
         if net.out:
             group.exits[name] = top + lines[-1][-1][1]
             lines[-1].append((width - left, lines[-1][-1][1]))
+    if group.title:
+        group.title_at = beside(group.enters.values(), group.title)
+        group.size = width, max(height, group.title_at + group.title + TITLE)
+
+
+def beside(lines: Iterable[float], wide: float) -> float:
+    """Where a title begins that no line runs through: at the first gap that is wide enough."""
+    at = TITLE
+    for line in sorted(lines):
+        if line - CLEAR >= at + wide:
+            break
+        at = max(at, line + CLEAR)
+    return at

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ..program import Array, Program
 from .cells import SMALL, Block, blocks, table, text
-from .groups import Card, Edge, Group, Key, Nesting, lay_out, nest
+from .groups import TITLE, Card, Edge, Group, Key, Nesting, lay_out, nest
 from .layers import Point
 from .numbers import clip, plain, summary
 from .story import infix
@@ -83,7 +83,9 @@ def svg(program: Program, depth: int | None = None, down: bool = False) -> str:
 def placed(nesting: Nesting, down: bool) -> Point:
     """Lay out what has its size; the size of it all."""
     for group in nesting.groups[1:]:
-        group.size = turned((columns(title(group.path)) * SMALL + 24, 0.0), down)
+        wide = columns(title(group.path)) * SMALL
+        group.title = wide if down else 0.0
+        group.size = turned((wide + 2 * TITLE, 0.0), down)
     pads = (turned(FRAME[0], down), turned(FRAME[1], down))
     return turned(lay_out(nesting, pads), down)
 
@@ -218,7 +220,7 @@ def picture(card: Card, down: bool) -> Iterator[str]:
 def frame(group: Group, down: bool) -> Iterator[str]:
     (x, y), (w, h) = turned(group.corner, down), turned(group.size, down)
     yield f'<g><rect class="scope" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>'
-    yield text(title(group.path), x + 12, y + 16, "dim") + "</g>"
+    yield text(title(group.path), x + group.title_at, y + 16, "dim") + "</g>"
 
 
 def lines(nesting: Nesting) -> Iterator[tuple[Key, list[Point], bool]]:
