@@ -184,6 +184,17 @@ def test_large_arrays_come_back_as_what_is_in_them() -> None:
     assert "v1 sends back to w, its part of d(loss)/d(w): min 0, mean 19.5, max 39" in source
 
 
+def test_what_is_cut_to_fit_a_card_is_told_to_whoever_points_at_it() -> None:
+    x = tg.Tensor(np.ones((2, 3, 4)), requires_grad=True, name="x" * 50)
+    with tg.scope("s" * 60):
+        loss = tg.sum(x, axis=(0, 1, 2), keepdims=True)
+    call = f"loss = sum({'x' * 50}, axis=(0, 1, 2), keepdims=True)"
+    for depth, expected in ((None, {"x" * 50, call}), (0, {"s" * 60})):
+        root = ET.fromstring(graph(loss).svg(depth))
+        assert {g.findtext(f"{SVG}title") for g in root.iter(f"{SVG}g")} - {None} == expected
+    assert "<g><title>" not in graph(tg.sum(tg.Tensor(1.0, requires_grad=True, name="x"))).svg()
+
+
 def test_scopes_can_be_closed() -> None:
     program = network()
     root = ET.fromstring(program.svg(depth=1))

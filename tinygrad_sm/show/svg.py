@@ -146,6 +146,12 @@ def heads(card: Card) -> list[tuple[str, str]]:
     return [name, (clip(infix(card.equation), 36) if card.equation else v.kind, "")]
 
 
+def in_full(card: Card) -> str:
+    """What a card's lines are cut from, for whoever points at it."""
+    about = str(card.equation or card.variable) if card.closed is None else "/".join(card.closed)
+    return clip(plain(about), 1000)
+
+
 def blocks_of(card: Card, pictures: bool) -> list[Block]:
     """Value and gradient, their entries below one another."""
     v = card.variable
@@ -200,9 +206,12 @@ def picture(card: Card, down: bool) -> Iterator[str]:
     v, (left, top), (along, across) = card.variable, card.corner, card.size
     (x, y), (w, h) = turned((left + card.strip, top), down), turned((along - card.strip, across), down)
     kind = "reference" if card.stands_in else v.kind if card.closed is None else "closed"
-    yield f'<g><rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
+    shown = heads(card)
+    cut = any(words.endswith("…") for words, _ in shown)
+    yield f"<g><title>{escape(in_full(card))}</title>" if cut else "<g>"
+    yield f'<rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
     at = y + 15
-    for i, (first, last) in enumerate(heads(card)):
+    for i, (first, last) in enumerate(shown):
         yield text(first, x + PAD, at, "name" if i == 0 else "dim")
         if last:
             yield text(last, x + w - PAD, at, "dim", "end")
