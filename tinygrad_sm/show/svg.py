@@ -6,7 +6,7 @@ else need be installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from html import escape
 from itertools import pairwise
 
@@ -108,13 +108,13 @@ def names(program: Program) -> str:
     return plain(", ".join(v.name for v in program.outputs))
 
 
-def opened(program: Program, depth: int | None) -> Nesting:
+def opened(program: Program, depth: int | None, kept: Container[tuple[str, ...]] = ()) -> Nesting:
     """The nesting with as many levels of scopes open as are asked for, or as leave few enough cards."""
-    nesting = nest(program, depth)
+    nesting = nest(program, depth, kept)
     deepest = max((len(equation.scope) for equation in program), default=0)
     if depth is None and len(nesting.cards) > MOST_CARDS:
         for level in reversed(range(deepest)):
-            nesting = nest(program, level)
+            nesting = nest(program, level, kept)
             if len(nesting.cards) <= MOST_CARDS:
                 break
     return nesting
@@ -172,14 +172,18 @@ def size_of(card: Card) -> Point:
     return width + 2 * PAD, height + PAD
 
 
-def sized(nesting: Nesting, down: bool) -> None:
-    """Give each card the size of its text, with room before it for what comes back on the edges to it."""
+def sized(nesting: Nesting, down: bool) -> bool:
+    """Give each card the size of its text, with room before it for what comes back on the edges to it.
+
+    Returns whether large arrays have small pictures.
+    """
     arriving: dict[int, list[Edge]] = {}
     pictures = len(nesting.cards) <= MOST_CARDS
     for edge in nesting.edges:
         arriving.setdefault(id(edge.to), []).append(edge)
     for card in nesting.cards:
         fit(card, arriving.get(id(card), []), pictures, down)
+    return pictures
 
 
 def fit(card: Card, edges: list[Edge], pictures: bool, down: bool) -> None:
