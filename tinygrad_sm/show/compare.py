@@ -221,7 +221,7 @@ def stacked(size: tuple[float, float], captions: list[str], parts: list[list[str
     pieces = []
     for i, (words, inner) in enumerate(zip(captions, parts, strict=True)):
         x, y = step[0] * i, step[1] * i
-        pieces.append(f'<g transform="translate({x:.1f} {y:.1f})">')
+        pieces.append(f'<g transform="translate({x:.0f} {y:.0f})">')
         pieces.append(
             f'<g><rect class="caption" width="{width:.1f}" height="18"/>{text(words, 0, 13, "name")}</g>'
         )

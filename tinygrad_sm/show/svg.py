@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from html import escape
 from itertools import pairwise
+from math import ceil
 
 from ..program import Array, Program
 from .cells import SMALL, Block, blocks, table, text
@@ -46,6 +47,7 @@ STYLE = """
 .g .edge { fill: none; stroke: #6b6b6b; }
 .g .chip { fill: #fbf9fe; stroke: #8d6bb8; }
 .g .tip { fill: #6b6b6b; } .g .on { fill: #111; } .g .deep { fill: #fff; }
+.g .pixels { shape-rendering: crispEdges; }
 .g .ghost .card { fill: none; stroke: #b5b5b5; stroke-dasharray: 2 4; stroke-width: 1; }
 .g .ghost text { fill: #767676; } .g .ghost .edge { stroke: #d0d0d0; } .g .caption { fill: none; }
 @media (prefers-color-scheme: dark) {
@@ -92,13 +94,13 @@ def placed(nesting: Nesting, down: bool) -> Point:
 
 def page(title: str, size: Point, parts: Iterable[str], style: str = "") -> str:
     """A picture of its own with what is in it, and with rules of style besides the common ones."""
-    w, h = size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
-    box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w:.1f} {h:.1f}"'
+    w, h = (ceil(x + 2 * MARGIN) for x in size)
+    box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w} {h}"'
     head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w:.0f}" height="{h:.0f}"',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w}" height="{h}"',
         f"{box}>",
         f"<title>{escape(plain(title))}</title><style>{STYLE}{style}</style>",
-        f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w:.1f}" height="{h:.1f}"/>',
+        f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w}" height="{h}"/>',
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 
