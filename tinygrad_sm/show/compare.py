@@ -30,7 +30,7 @@ from .svg import (
     sized,
     turned,
 )
-from .text import columns
+from .text import columns, printed
 
 __all__ = ["Comparison", "compare"]
 
@@ -53,7 +53,7 @@ class Comparison(Picture):
         return f"<Comparison {'; '.join(self.findings())}>"
 
     def __str__(self) -> str:
-        return "\n".join(self.findings())
+        return "\n".join(map(printed, self.findings()))
 
     def findings(self) -> list[str]:
         """How many ops both take, and by how much the gradients differ where the shared part ends."""
