@@ -118,6 +118,74 @@ def test_it_is_drawn_whatever_the_scopes_and_whoever_goes_further(scopes: tuple[
             assert [len(part) for part in tips] == edges
 
 
+def deep(layers: int, own: bool = False) -> Comparison:
+    rng = np.random.default_rng(0)
+    h = rng.normal(size=(5, 4))
+    with tg.scope("net"):
+        for i in range(layers):
+            with tg.scope(f"{i}: Linear"):
+                w = tg.Tensor(rng.normal(size=(4, 4)) / 2, requires_grad=True, name=f"{i}.weight")
+                h = h @ w + tg.Tensor(np.zeros(4), requires_grad=True, name=f"{i}.bias")
+    labels = [0, 1, 2, 3, 0]
+    composed, fused = tg.composed_softmax_cross_entropy(h, labels), tg.softmax_cross_entropy(h, labels)
+    return tg.compare(composed, fused + tg.sum(w) if own else fused)
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_scopes_that_both_share_whole_can_be_closed(down: bool) -> None:
+    comparison = deep(3)
+    above, below = drawings(comparison.svg(down, depth=1))
+    first, second = places(above), places(below)
+    layers = {"0: Linear", "1: Linear", "2: Linear"}
+    assert first.keys() >= layers
+    assert all(second[name] == first[name] for name in layers)
+    assert not {"0.weight", "v1", "2.bias"} & {*first, *second}
+    text = "".join(below.itertext())
+    assert "2 ops, 2 parameters → " in text
+    assert "SoftmaxCrossEntropy" in text
+    assert "net" in places(drawings(comparison.svg(down, depth=0))[1])
+    assert comparison.svg(down, depth=2) == comparison.svg(down)
+
+
+def test_what_differs_stays_open() -> None:
+    above, below = drawings(deep(3, own=True).svg(depth=0))  # the last layer's weight is read outside of it
+    for part in (above, below):
+        assert {"2.weight", "1: Linear"} <= places(part).keys()
+    x = tg.Tensor([2.0], requires_grad=True, name="x")
+    results = []
+    for op in (tg.exp, tg.tanh):
+        with tg.scope("same"):
+            y = tg.sin(x) * 2
+        with tg.scope("other"):
+            results.append(tg.sum(op(y)))
+    above, below = drawings(tg.compare(*results, names={}).svg(depth=0))
+    assert "exp(v2)" in "".join(above.itertext())
+    assert "tanh(v2)" in "".join(below.itertext())
+    assert "same" in places(below)
+
+
+def test_a_large_comparison_starts_closed() -> None:
+    above, below = drawings(deep(150).svg())
+    for part in (above, below):
+        assert len(places(part)) < 400
+
+
+def test_what_is_computed_twice_has_two_places() -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    once, twice = x * x, (x * x) + (x * x)
+    for first, second in ((once + once, twice), (twice, twice * 1.0), (twice, once + once)):
+        comparison = tg.compare(tg.sum(tg.exp(first)), tg.sum(tg.exp(second)))
+        counterparts = [v.name for v in comparison.shared.values()]
+        assert len(counterparts) == len({*counterparts})
+        below = drawings(comparison.svg())[1]
+        cards = [
+            (e.get("x"), e.get("y"))
+            for e in below.iter(f"{SVG}rect")
+            if "card" in e.get("class", "").split()
+        ]
+        assert len(cards) == len({*cards})
+
+
 def test_programs_are_compared_too() -> None:
     z = tg.Tensor([[2.0, 1.0]], requires_grad=True, name="z")
     one = tg.graph(tg.sum(z), gradients=False)

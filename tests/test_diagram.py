@@ -82,16 +82,26 @@ def test_wide_layers_are_abbreviated_and_keep_the_chosen_class() -> None:
     assert len(net.diagram().svg()) < 500_000
 
 
+class Scaled(nn.Module):
+    """An affine layer whose outputs are scaled by a parameter that is no layer's."""
+
+    def __init__(self) -> None:
+        self.layer = nn.Linear(3, 2)
+        self.scale = tg.Tensor(np.ones(2), requires_grad=True)
+
+
 @pytest.mark.parametrize(
     ("net", "options", "message"),
     [
         (network(), {"highlight": "pink"}, "'pink' is no class; there are y1, y2, y3"),
         (network(), {"highlight": 3}, "3 is no class"),
+        (network(), {"highlight": 1.5}, "1.5 is no class"),
         (network(), {"classes": ["a"]}, "1 names were given as classes; the network has 3"),
         (network(), {"paint": {"y1": "red;}"}}, "written #rrggbb"),
         (nn.Sequential(nn.Conv2d(1, 2, 3)), {}, "this has Conv2d"),
         (nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3)), {}, "2 inputs do not fit 3 outputs"),
         (nn.ReLU(), {}, "has none"),
+        (Scaled(), {}, "this has more, scale; look at its graph"),
     ],
 )
 def test_what_does_not_fit_is_refused(net: nn.Module, options: dict[str, Any], message: str) -> None:

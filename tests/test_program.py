@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import weakref
 
 import numpy as np
@@ -173,6 +174,8 @@ def test_a_leaf_and_a_constant_are_graphs() -> None:
 def test_what_is_no_tensor_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="float; pass the loss itself"):
         graph((tg.Tensor(1.0), 2.0))  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedError, match="not off none"):
+        graph(())
 
 
 def test_names_are_the_tensors_then_the_callers_then_automatic() -> None:
@@ -292,6 +295,25 @@ def test_the_table_says_everything() -> None:
     assert "[[-0.341 0.2424 0.09857]]" in lines[3]
     assert "sum(e, axis=-1, keepdims=True)" in lines[6]
     assert len({line.index("float64") for line in lines[3:]}) == 1
+
+
+@pytest.mark.thread_unsafe
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_is_printed_has_the_signs_of_the_output(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True, name="σ" + "x" * 40)
+    loss = tg.sum(x * x)
+    program, steps, both = graph(loss), tg.backward_steps(loss), tg.compare(loss, tg.sum(x**2))
+    assert "—" in str(program)
+    output = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr("sys.stdout", output)
+    print(program, *steps, both, sep="\n", file=output)
+    written = str(program)
+    monkeypatch.undo()
+    assert written.isascii()
+    assert "—" in program.text()  # a file is UTF-8
+    *_, first, second, third = written.splitlines()
+    assert first.index("parameter") == second.index("multiply") == third.index("sum")
+    assert len({line.rindex("--") for line in (first, second, third)}) == 1
 
 
 def test_nan_and_infinity_are_shown() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinygrad_sm as tg
-from tinygrad_sm.errors import GradientError
+from tinygrad_sm.errors import GradientError, UnsupportedError
 from tinygrad_sm.program import BackwardStep, backward_steps, graph
 
 
@@ -174,6 +174,11 @@ def test_steps_read_well() -> None:
         ),
         "e -> z  g = dC/de = [[-0.04615 0.08919 0.08919]]  g * e = [[-0.341 0.2424 0.09857]]",
     ]
+
+
+def test_what_is_no_tensor_has_no_steps() -> None:
+    with pytest.raises(UnsupportedError, match="not from float; pass the loss itself"):
+        backward_steps(3.0)  # type: ignore[arg-type]
 
 
 def test_hostile_names_stay_on_their_line() -> None:

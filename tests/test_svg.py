@@ -89,6 +89,7 @@ def test_cards_lie_apart_and_within_the_picture(make, down: bool) -> None:  # ty
     assert len(cards) == len(program.variables)
     assert len(chips) == sum(part is not None for equation in program for part in equation.contributions)
     x, y, w, h = map(float, root.get("viewBox", "").split())
+    assert [f"{w:g}", f"{h:g}"] == [root.get("width"), root.get("height")]  # so that a unit is a pixel
     scopes = rectangles(root, "scope")
     for left, top, right, bottom in [*cards, *chips, *scopes]:
         assert x <= left < right <= x + w
@@ -182,6 +183,20 @@ def test_large_arrays_come_back_as_what_is_in_them() -> None:
     tg.sum(loss := tg.sum(w * np.arange(40.0))).backward()
     source = graph(loss, gradients=True).svg()
     assert "v1 sends back to w, its part of d(loss)/d(w): min 0, mean 19.5, max 39" in source
+    pictures = [g for g in ET.fromstring(source).iter(f"{SVG}g") if g.get("class") == "pixels"]
+    assert {len(g) for g in pictures} == {12, 72}  # 6 by 12, or one row; with no seams between them
+    assert "crispEdges" in source
+
+
+def test_what_is_cut_to_fit_a_card_is_told_to_whoever_points_at_it() -> None:
+    x = tg.Tensor(np.ones((2, 3, 4)), requires_grad=True, name="x" * 50)
+    with tg.scope("s" * 60):
+        loss = tg.sum(x, axis=(0, 1, 2), keepdims=True)
+    call = f"loss = sum({'x' * 50}, axis=(0, 1, 2), keepdims=True)"
+    for depth, expected in ((None, {"x" * 50, call}), (0, {"s" * 60})):
+        root = ET.fromstring(graph(loss).svg(depth))
+        assert {g.findtext(f"{SVG}title") for g in root.iter(f"{SVG}g")} - {None} == expected
+    assert "<g><title>" not in graph(tg.sum(tg.Tensor(1.0, requires_grad=True, name="x"))).svg()
 
 
 def test_scopes_can_be_closed() -> None:

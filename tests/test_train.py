@@ -678,13 +678,13 @@ def drawn(folder: Path) -> dict[str, Path]:
         name: folder / f"{name}.png"
         for name in ("curve", "one", "none", "confusion", "map", "regions", "samples")
     }
-    plots.learning_curve(history, paths["curve"], uniform=1.1, title="$x_{")
+    plots.learning_curve(history, paths["curve"], uniform=1.1, title="$x_{$")
     one.plot(paths["one"])
     train.History().plot(paths["none"])
-    plots.confusion_matrix(confusion, names, paths["confusion"], title="$x_{")
+    plots.confusion_matrix(confusion, names, paths["confusion"], title="$x_{$")
     plots.decision_map(proba, names, paths["map"])
     plots.decision_regions(proba, points, labels, names, paths["regions"], features=names[:2], title="$")
-    plots.sample_pictures(rng.random((4, 8, 8)), ["$x_{", "b", "c", "d"], paths["samples"], title="$x_{")
+    plots.sample_pictures(rng.random((4, 8, 8)), ["$x_{", "b", "c", "d"], paths["samples"], title="$x_{$")
     return paths
 
 

@@ -95,7 +95,7 @@ def learning_curve(
         left.set_ylim(top=max(1.1 * uniform, *left.get_ylim()))
     right.set_ylim(top=min(1.01, max(right.get_ylim()[1], 1.0)))
     right.legend(loc="lower right")
-    figure.suptitle(plain(title))
+    figure.suptitle(plain(title), parse_math=False)
     _save(figure, path)
 
 
@@ -121,7 +121,9 @@ def confusion_matrix(
     shares = counts / np.maximum(totals, 1)[:, np.newaxis]
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [_name(name) for name in classes]
-    axes.set_xticks(range(k), names, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    long = any(len(name) > 3 for name in names)
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    axes.set_xticks(range(k), names, parse_math=False, **slanted)
     rows = [f"{name} ({total})" for name, total in zip(names, totals, strict=True)]
     axes.set_yticks(range(k), rows, parse_math=False)
     axes.set(xlabel="predicted", ylabel="label (how many)")

@@ -39,6 +39,19 @@ for (const svg of document.querySelectorAll('svg')) {
     for (let j = i + 1; j < boxes.length; j++)
       if (cut(box, boxes[j])) problems.push(texts[i].textContent + ' on ' + texts[j].textContent)
   })
+  for (const title of svg.querySelectorAll('rect.scope + text')) {
+    const box = title.getBoundingClientRect()
+    for (const way of svg.querySelectorAll('path.edge')) {
+      const move = way.getScreenCTM(), long = way.getTotalLength()
+      for (let at = 0; at <= long; at += 2) {
+        const p = way.getPointAtLength(at).matrixTransform(move)
+        if (p.x > box.left && p.x < box.right && p.y > box.top && p.y < box.bottom) {
+          problems.push('a line through ' + title.textContent)
+          break
+        }
+      }
+    }
+  }
   for (const e of svg.querySelectorAll('text, rect, path, circle'))
     if (e.getClientRects().length && outside(e.getBoundingClientRect(), whole))
       problems.push('outside: ' + e.outerHTML.slice(0, 90))
@@ -158,6 +171,13 @@ def comparison() -> Comparison:
     return tg.compare(tg.composed_softmax_cross_entropy(z, y), tg.softmax_cross_entropy(z, y))
 
 
+def convolved() -> Comparison:
+    layers = tg.nn.Conv2d(1, 2, 3, rng=0), tg.nn.ReLU(), tg.nn.Flatten(), tg.nn.Linear(8, 3, rng=1)
+    net = tg.nn.Sequential(*layers)
+    z = net(np.random.default_rng(0).normal(size=(2, 1, 4, 4)))
+    return tg.compare(tg.composed_softmax_cross_entropy(z, [0, 1]), tg.softmax_cross_entropy(z, [0, 1]))
+
+
 def diagrams() -> list[str]:
     classes = ["black", "]]>", "</script><img src=x onerror=alert(1)>", "orange"]
     small = tg.nn.Sequential(tg.nn.Linear(3, 6, rng=0), tg.nn.Tanh(), tg.nn.Linear(6, 4, rng=1))
@@ -176,6 +196,7 @@ def pictures(down: bool) -> dict[str, str]:
     found["closed network"] = network().svg(depth=1, down=down)
     found["closed convolutions"] = convolutions().svg(depth=1, down=down)
     found["comparison"] = comparison().svg(down)
+    found["closed comparison"] = convolved().svg(down, depth=1)
     return found | {f"diagram {i}": svg for i, svg in enumerate(diagrams())}
 
 

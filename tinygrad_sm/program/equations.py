@@ -167,7 +167,9 @@ class Program:
         return f"<Program {self.title}>"
 
     def __str__(self) -> str:
-        return self.text()
+        from ..show.text import printed
+
+        return printed(self)
 
     def replay(self, changes: Mapping[str, Array]) -> dict[str, Array]:
         """Every value by name, computed anew from the inputs after some variables were given other values.

@@ -51,6 +51,8 @@ def graph(
     loss = sum(v1)
     """
     roots = tuple(outputs) if isinstance(outputs, Sequence) else (outputs,)
+    if not roots:
+        raise UnsupportedError("a graph is read off one Tensor or several, not off none; pass the loss")
     for root in roots:
         if not isinstance(root, Tensor):
             kind = type(root).__name__

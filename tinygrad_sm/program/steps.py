@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import UnsupportedError
 from ..primitive import Primitive
 from ..reference import rule_source
 from ..tensor import Tensor
@@ -65,9 +66,9 @@ class BackwardStep:
         return renamed(self.rule, self.node, self.place)
 
     def __str__(self) -> str:
-        from ..show.text import step_line
+        from ..show.text import printed, step_line
 
-        return step_line(self)
+        return printed(step_line(self))
 
 
 def backward_steps(
@@ -95,6 +96,9 @@ def read_steps(
     loss: Tensor, gradient: Any = None, names: Mapping[str, Any] | None = None
 ) -> tuple[Program, list[BackwardStep], dict[Any, Variable]]:
     """The graph behind a loss with all gradients, the steps to them, and the variables by tensors' ids."""
+    if not isinstance(loss, Tensor):
+        kind = type(loss).__name__
+        raise UnsupportedError(f"a backward pass starts from a Tensor, not from {kind}; pass the loss itself")
     steps, places, found = backward_pass(loss, gradient)
     program, variables = read(computed((loss,)), (loss,), found, names)
     equations = {equation.name: equation for equation in program}

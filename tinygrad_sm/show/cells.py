@@ -119,9 +119,11 @@ def thumbnail(array: Array | None) -> Array | None:
 
 
 def pixels(thumb: Array, x: float, y: float, height: float) -> Iterator[str]:
-    """A small picture, on whole units, so that no seams are seen."""
+    """A small picture, on whole units and with sharp edges, so that no seams are seen."""
     across = [round(x + 52 * j / thumb.shape[1]) for j in range(thumb.shape[1] + 1)]
     down = [round(y + height * i / thumb.shape[0]) for i in range(thumb.shape[0] + 1)]
+    yield '<g class="pixels">'
     for (i, j), mean in np.ndenumerate(thumb):
         size = f'width="{across[j + 1] - across[j]}" height="{down[i + 1] - down[i]}"'
         yield f'<rect x="{across[j]}" y="{down[i]}" {size} fill="{shade(float(mean))[0]}"/>'
+    yield "</g>"

@@ -11,11 +11,26 @@ from ..errors import UnsupportedError
 from ..program import Equation, Program, Variable, graph
 from ..tensor import Tensor
 from .cells import SMALL, text
-from .groups import Card, Edge, nest
+from .groups import Card, Edge, connect
 from .numbers import clip, plain
 from .saving import Picture
-from .svg import PAD, arrow, chip, fit, frame, heads, lines, names, page, picture, placed, sized, turned
-from .text import columns
+from .svg import (
+    PAD,
+    arrow,
+    chip,
+    fit,
+    frame,
+    heads,
+    lines,
+    names,
+    opened,
+    page,
+    picture,
+    placed,
+    sized,
+    turned,
+)
+from .text import columns, printed
 
 __all__ = ["Comparison", "compare"]
 
@@ -38,7 +53,7 @@ class Comparison(Picture):
         return f"<Comparison {'; '.join(self.findings())}>"
 
     def __str__(self) -> str:
-        return "\n".join(self.findings())
+        return "\n".join(map(printed, self.findings()))
 
     def findings(self) -> list[str]:
         """How many ops both take, and by how much the gradients differ where the shared part ends."""
@@ -58,26 +73,30 @@ class Comparison(Picture):
         """Whether an equation of the second is not one of the first: all that it shares may be its output."""
         return equation.name not in self.shared or equation.output in self.second.outputs
 
-    def svg(self, down: bool = False) -> str:
-        """Both in one picture, the first above the second (`down`: beside it, both from top to bottom)."""
-        nesting = nest(self.first, None)
+    def svg(self, down: bool = False, depth: int | None = None) -> str:
+        """Both in one picture, the first above the second (`down`: beside it, both from top to bottom).
+
+        depth   how many levels of the scopes that both share whole are open; others always are. By
+                default all, or as many as leave at most 400 cards
+        """
+        nesting = opened(self.first, depth, self.differing())
         twins, edges = self.laid_into(nesting.home)
         own = list(nesting.edges)
-        sized(nesting, down)
-        for name, twin in twins.items():
-            base = nesting.home[self.shared[name].name] if name in self.shared else twin
-            fit(twin, [edge for edge in edges if edge.to is base], True, down)
+        pictures = sized(nesting, down)
+        arriving: dict[int, list[Edge]] = {}
+        for edge in edges:
+            arriving.setdefault(id(edge.to), []).append(edge)
+        for base, twin in twins:
+            fit(twin, arriving.get(id(base), []), pictures, down)
             base.strip = max(base.strip, twin.strip)
             body = max(card.size[0] - card.strip for card in (base, twin))
             base.size = base.strip + body, max(base.size[1], twin.size[1])
         nesting.edges += edges
         width, height = placed(nesting, down)
-        for name, twin in twins.items():
-            base = nesting.home[self.shared[name].name] if name in self.shared else twin
-            for card in (base, twin):
-                card.corner, card.strip, card.size = base.corner, base.strip, base.size
-            for edge in edges:
-                edge.to = twin if edge.to is base else edge.to
+        for base, twin in twins:
+            twin.corner, twin.strip, twin.size = base.corner, base.strip, base.size
+            for edge in arriving.get(id(base), []):
+                edge.to = twin
         kept = {id(nesting.home[v.name]) for v in self.shared.values()}
         frames = [piece for group in nesting.groups[1:] for piece in frame(group, down)]
         ways = {True: list[str](), False: list[str]()}
@@ -88,27 +107,40 @@ class Comparison(Picture):
         left_out = [card for card in nesting.cards if id(card) not in kept]
         ghosts = [*frames, *faint(ways[False]), *(piece for card in left_out for piece in ghost(card, down))]
         second = ['<g class="ghost">', *ghosts, "</g>", *ways[True]]
-        second += [piece for card in twins.values() for piece in picture(card, down)]
+        second += [piece for _, card in twins for piece in picture(card, down)]
         second += [piece for edge in edges for piece in chip(edge, names(self.second), down)]
         one, two, *facts = self.findings()
         return stacked((width, height), [one, ", ".join([two, *facts])], [first, second], down)
 
-    def laid_into(self, home: dict[str, Card]) -> tuple[dict[str, Card], list[Edge]]:
-        """A card for each variable of the second, at the place of its counterpart or new; the edges."""
+    def differing(self) -> set[tuple[str, ...]]:
+        """The scopes that stay open: of what one has alone or elsewhere, of parameters that are read anew."""
+        new = [equation for equation in self.second if self.is_new(equation)]
+        both = [(e.output, self.shared[e.name]) for e in self.second if not self.is_new(e)]
+        known = {u.name for _, u in both}
+        scopes = {e.scope for e in new} | {e.scope for e in self.first if e.name not in known}
+        scopes |= {v.scope for pair in both for v in pair if pair[0].scope != pair[1].scope}
+        read = {self.shared[x.name] for e in new for x in e.inputs if x.name in self.shared}
+        scopes |= {v.scope for v in read if v.kind == "parameter"}
+        return {scope[:n] for scope in scopes for n in range(1, len(scope) + 1)}
+
+    def laid_into(self, home: Mapping[str, Card]) -> tuple[list[tuple[Card, Card]], list[Edge]]:
+        """The second's cards, each after the one at whose place it stands (itself if it is new); edges."""
         end = home[self.first.outputs[0].name]
         made = {equation.name: equation for equation in self.second}
-        twins: dict[str, Card] = {}
+        twins, at = list[tuple[Card, Card]](), dict[str, Card]()
         for v in self.second.variables.values():
-            twins[v.name] = Card(v, made.get(v.name), parent=end.parent)
-            if v.name not in self.shared:
+            u = self.shared.get(v.name)
+            twin = Card(v, made.get(v.name), parent=end.parent)
+            at[v.name] = base = twin if u is None else home[u.name]
+            if base is twin:
                 assert end.parent is not None
-                end.parent.items.insert(end.parent.items.index(end), twins[v.name])
-        base = {n: home[self.shared[n].name] if n in self.shared else card for n, card in twins.items()}
-        edges = []
-        for equation in self.second:
-            parts = equation.contributions or (None,) * len(equation.inputs)
-            for x, part in zip(equation.inputs, parts, strict=True):
-                edges.append(Edge(base[x.name], base[equation.name], (x.name, SECOND), part))
+                end.parent.items.insert(end.parent.items.index(end), twin)
+            twin.closed, twin.equations, twin.parameters = base.closed, base.equations, base.parameters
+            if base.closed is None or base.variable is u:
+                twins.append((base, twin))
+        edges, _ = connect(self.second, at, far=False)
+        for edge in edges:
+            edge.key = edge.key[0], SECOND
         return twins, edges
 
 
@@ -144,12 +176,15 @@ def pairs(first: Program, second: Program) -> Iterator[tuple[str, Variable]]:
             if free and (u.value is v.value or alike):
                 found[v.name] = u
                 break
-    known = {signature(equation, {x.name: x for x in equation.inputs}): equation for equation in first}
+    known: dict[Any, list[Equation]] = {}
+    for equation in first:
+        known.setdefault(signature(equation, {x.name: x for x in equation.inputs}), []).append(equation)
     for equation in second:
-        same = known.get(signature(equation, found))
+        counterparts = known.get(signature(equation, found), [])
+        same = counterparts[0] if counterparts else None
         ends = same is not None and same.output in first.outputs  # that stays free for the end of the second
         if same and not ends and np.array_equal(same.value, equation.value, equal_nan=True):
-            found[equation.name] = same.output
+            found[equation.name] = counterparts.pop(0).output
             literals = zip(equation.inputs, same.inputs, strict=True)
             found |= {x.name: u for x, u in literals if x.literal is not None}
     found[second.outputs[0].name] = first.outputs[0]
@@ -186,7 +221,7 @@ def stacked(size: tuple[float, float], captions: list[str], parts: list[list[str
     pieces = []
     for i, (words, inner) in enumerate(zip(captions, parts, strict=True)):
         x, y = step[0] * i, step[1] * i
-        pieces.append(f'<g transform="translate({x:.1f} {y:.1f})">')
+        pieces.append(f'<g transform="translate({x:.0f} {y:.0f})">')
         pieces.append(
             f'<g><rect class="caption" width="{width:.1f}" height="18"/>{text(words, 0, 13, "name")}</g>'
         )

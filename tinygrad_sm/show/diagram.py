@@ -25,6 +25,7 @@ __all__ = ["Diagram"]
 
 ACROSS, DOWN, RADIUS, TOP = 230.0, 27.0, 9.0, 34.0
 ORDER = "a diagram is of Linear layers one after another"
+LOOK = "look at its graph: tg.graph(net(x)).svg()"
 HEX = re.compile("#[0-9a-fA-F]{6}")
 STYLE = """
 .g .wire { fill: none; pointer-events: none; } .g .unit { fill: #fff; stroke: #5a5a5a; stroke-width: 1.5; }
@@ -39,6 +40,7 @@ STYLE = """
 .g .last:hover .into:hover .wire { opacity: 1; }
 @media (prefers-color-scheme: dark) {
 .g .unit { fill: #22252c; stroke: #c0c0c0; } .g .behind { fill: #16181d; } .g .below { stroke: #a98bdb; }
+.g .above { stroke: #ff9a42; }
 }"""
 
 
@@ -46,6 +48,7 @@ class Net(Protocol):
     """What a diagram asks of a network."""
 
     def modules(self) -> Iterator[Any]: ...
+    def named_parameters(self) -> Iterator[tuple[str, Any]]: ...
 
 
 class Diagram(Picture):
@@ -92,7 +95,7 @@ class Diagram(Picture):
         known = self.names[-1]
         if isinstance(highlight, str) and highlight in known:
             return known.index(highlight)
-        if not isinstance(highlight, str) and 0 <= highlight < len(known):
+        if isinstance(highlight, int | np.integer) and 0 <= highlight < len(known):
             return int(highlight)
         raise UnsupportedError(f"diagram: {highlight!r} is no class; there are {clip(', '.join(known), 200)}")
 
@@ -109,13 +112,10 @@ class Diagram(Picture):
         size = left + ACROSS * len(self.layers) + right + 12, TOP + tall * DOWN + 30
         places = [self.column(i, left + ACROSS * i, TOP + tall * DOWN / 2) for i in range(len(self.names))]
         heads = ["inputs", *(f"hidden{self.between[i]}" for i in range(len(self.layers) - 1)), "logits"]
-        parts = [
-            text(
-                clip(head, 34), x, 12, "dim", "middle" if 0 < i < len(heads) - 1 else ("start", "end")[i > 0]
-            )
-            for i, head in enumerate(heads)
-            for x in [(0.0 if i == 0 else size[0] if i == len(heads) - 1 else left + ACROSS * i)]
-        ]
+        parts = [text(heads[0], 0, 12, "dim")]
+        for i, head in enumerate(heads[1:-1], 1):
+            parts.append(text(clip(head, 34), left + ACROSS * i, 12, "dim", "middle"))
+        parts.append(text(heads[-1], left + ACROSS * len(self.layers) - RADIUS, 12, "dim"))
         for i in range(len(self.layers) - 1):
             parts += [wire for j in self.shown[i + 1] for wire in self.wires(i, j, places)]
         for i in range(len(self.layers)):
@@ -248,7 +248,7 @@ def affine_layers(net: Net) -> tuple[list[tuple[Array, Array | None]], list[str]
             continue
         weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
         if not hasattr(module, "out_features") or weight is None or weight.ndim != 2:
-            raise UnsupportedError(f"{ORDER}, and this has {name}; look at its graph: tg.graph(net(x)).svg()")
+            raise UnsupportedError(f"{ORDER}, and this has {name}; {LOOK}")
         if layers and layers[-1][0].shape[0] != weight.shape[1]:
             sizes = f"{weight.shape[1]} inputs do not fit {layers[-1][0].shape[0]} outputs"
             raise UnsupportedError(f"{ORDER}: {sizes}")
@@ -256,4 +256,8 @@ def affine_layers(net: Net) -> tuple[list[tuple[Array, Array | None]], list[str]
         between.append("")
     if not layers:
         raise UnsupportedError("a diagram is of Linear layers, and this network has none")
+    drawn = {id(array) for layer in layers for array in layer}
+    others = [clip(name) for name, p in net.named_parameters() if id(p.data) not in drawn]
+    if others:
+        raise UnsupportedError(f"{ORDER}, and this has more, {', '.join(others)}; {LOOK}")
     return layers, between

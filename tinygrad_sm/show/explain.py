@@ -71,6 +71,8 @@ def explain(
     program, steps, variables = read_steps(loss, names=names)
     start = None
     if wrt is not None:
+        if not isinstance(wrt, Tensor):
+            raise UnsupportedError(f"explain: wrt is one of the graph's Tensors, not {type(wrt).__name__}")
         if id(wrt) not in variables or not wrt.requires_grad:
             raise GradientError(f"explain: {loss.label} does not depend on {wrt.label}")
         start = variables[id(wrt)].name

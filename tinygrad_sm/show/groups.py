@@ -6,6 +6,7 @@ that no group must wait for what waits for it.
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,8 +14,9 @@ from ..program import Array, Equation, Program, Variable
 from .cells import Block
 from .layers import Net, Placed, Point, arrange
 
-__all__ = ["Card", "Edge", "Group", "Key", "Nesting", "lay_out", "nest"]
+__all__ = ["TITLE", "Card", "Edge", "Group", "Key", "Nesting", "connect", "lay_out", "nest"]
 
+TITLE, CLEAR = 12.0, 5.0  # from a frame to its title, from a title to a line beside it
 LARGE, FAR = 400, 60  # equations; over how many of them lines are drawn in a graph of more than so many
 Key = tuple[str, int]  # which variable; 0, or the number of the card that stands in for its own
 
@@ -44,6 +46,8 @@ class Group:
     path: tuple[str, ...]
     parent: Group | None = None
     items: list[Card | Group] = field(default_factory=list)
+    title: float = 0.0  # how wide its title is, where lines come in beside it
+    title_at: float = TITLE  # where it begins
     size: Point = (0.0, 0.0)
     corner: Point = (0.0, 0.0)
     nets: dict[Key, Net] = field(default_factory=dict)
@@ -74,15 +78,16 @@ class Nesting:
     edges: list[Edge]
 
 
-def nest(program: Program, depth: int | None) -> Nesting:
-    """The cards and groups of a program; scopes deeper than `depth` are closed."""
+def nest(program: Program, depth: int | None, kept: Container[tuple[str, ...]] = ()) -> Nesting:
+    """The cards and groups of a program; scopes deeper than `depth` are closed, but for those to be kept."""
     root = Group(())
     groups, cards, home = [root], [], {}
     at, card = root, None
     for equation in program:
-        path = equation.scope
-        closed = depth is not None and len(path) > depth
-        path = path[:depth] if closed else path
+        path, full = equation.scope, equation.scope
+        if depth is not None:
+            path = next((full[:n] for n in range(depth, len(full)) if full[: n + 1] not in kept), full)
+        closed = path != full
         while at.path != path[: len(at.path)]:
             at = at.parent or root
         while at.path != path:
@@ -105,8 +110,10 @@ def nest(program: Program, depth: int | None) -> Nesting:
     return Nesting(root, groups, [*leaves, *cards, *references], home, edges)
 
 
-def connect(program: Program, home: dict[str, Card]) -> tuple[list[Edge], list[Card]]:
-    """An edge for each input; one from far away, in a large graph, starts at a card that names its source."""
+def connect(
+    program: Program, home: Mapping[str, Card], far: bool = True
+) -> tuple[list[Edge], list[Card]]:
+    """An edge for each input; one from `far` away in a large graph starts at a card that names its source."""
     edges: list[Edge] = []
     references: list[Card] = []
     to_closed: dict[tuple[str, int], Edge] = {}
@@ -122,7 +129,7 @@ def connect(program: Program, home: dict[str, Card]) -> tuple[list[Edge], list[C
                 if part is not None:
                     known.part = part if known.part is None else known.part + part
                 continue
-            if len(program) > LARGE and i - made.setdefault(x.name, i) > FAR:
+            if far and len(program) > LARGE and i - made.setdefault(x.name, i) > FAR:
                 source = Card(x, parent=to.parent, stands_in=True)
                 references.append(source)
                 key = x.name, len(references)
@@ -242,3 +249,16 @@ def fill(group: Group, pads: tuple[Point, Point]) -> None:
         if net.out:
             group.exits[name] = top + lines[-1][-1][1]
             lines[-1].append((width - left, lines[-1][-1][1]))
+    if group.title:
+        group.title_at = beside(group.enters.values(), group.title)
+        group.size = width, max(height, group.title_at + group.title + TITLE)
+
+
+def beside(lines: Iterable[float], wide: float) -> float:
+    """Where a title begins that no line runs through: at the first gap that is wide enough."""
+    at = TITLE
+    for line in sorted(lines):
+        if line - CLEAR >= at + wide:
+            break
+        at = max(at, line + CLEAR)
+    return at

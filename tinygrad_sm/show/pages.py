@@ -5,17 +5,18 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from os import environ
+from textwrap import wrap
 
 import numpy as np
 
 from . import tex
 from .story import Line, Section, Story, summed_up, table
-from .text import columns, pad
+from .text import columns, encodable, pad, spelled
 
 __all__ = ["latex", "markdown", "text"]
 
-ASCII = str.maketrans({"→": "->", "←": "<-", "Σ": "sum", "δ": "delta", "≠": "!=", "…": "...", "—": "--"})
 WIDTH = 100
 MARKDOWN = set("\\`*_{}[]()#+!~&<>$|:@\"'")  # what means something
 BOLD, BLUE, ORANGE, PLAIN = "\x1b[1m", "\x1b[34m", "\x1b[1;33m", "\x1b[0m"
@@ -31,23 +32,25 @@ def text(
     ascii   by default where the output's encoding has no arrows and sums
     """
     width = width or (shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH)
+    if ascii is None:
+        ascii = not encodable("→ΣΔ≠—")
+    story = in_ascii(story) if ascii else story
     lines = [*folded(story.title.split("   "), width)]
     for section in story.sections:
         about = [section.about] if section.about else []
         lines += ["", *folded([styled(section.title, BOLD, color), *about], width)]
         lines += body(section, width, color)
-    page = "\n".join(lines)
-    if ascii is None:
-        ascii = not encodable(sys.stdout.encoding)
-    return page.translate(ASCII).encode("ascii", "backslashreplace").decode() if ascii else page
+    return "\n".join(lines)
 
 
-def encodable(encoding: str | None) -> bool:
-    try:
-        "→ΣΔ≠—".encode(encoding or "utf-8")
-    except (UnicodeError, LookupError):
-        return False
-    return True
+def in_ascii(story: Story) -> Story:
+    """A story with all its words spelled in ASCII, before they are set in columns."""
+
+    def line(x: Line) -> Line:
+        return replace(x, label=spelled(x.label), text=spelled(x.text), note=spelled(x.note))
+
+    sections = [Section(spelled(s.title), spelled(s.about), [*map(line, s.lines)]) for s in story.sections]
+    return Story(spelled(story.title), sections)
 
 
 def styled(words: str, style: str, color: bool | None) -> str:
@@ -59,7 +62,14 @@ def styled(words: str, style: str, color: bool | None) -> str:
 def folded(words: list[str], width: int) -> list[str]:
     """Pieces of text on one line if they fit, else one below the other."""
     one = "  ".join(words)
-    return [one] if columns(one) <= width else [words[0], *(f"  {more.strip()}" for more in words[1:])]
+    if columns(one) <= width:
+        return [one]
+    return [words[0], *(f"  {line}" for more in words[1:] for line in wrapped(more.strip(), width - 2))]
+
+
+def wrapped(words: str, width: int) -> list[str]:
+    """A sentence in lines of at most some columns, cut between words alone."""
+    return wrap(words, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def body(section: Section, width: int, color: bool | None) -> Iterator[str]:
@@ -78,23 +88,24 @@ def body(section: Section, width: int, color: bool | None) -> Iterator[str]:
         beside = columns(line.text) <= middle and head + max(map(columns, value), default=0) <= width
         parts = [pad(line.label, label), pad(line.text, middle), *([pad(line.shape, shape)] if shape else [])]
         first = "  " + "  ".join(parts)
-        note = [mark(line.note, color)] if line.note else []
+        note = [mark(line.note, line.note, color)] if line.note else []
         if beside:
             start = f"{first}  {pad(value[0], right)}" if value else first
             fits = columns(start) + 3 + columns(line.note) <= width
             yield "   ".join([start, *(note if fits else [])]).rstrip()
             yield from (" " * (columns(first) + 2) + more for more in value[1:])
-            below = [] if fits else note
+            below = [] if fits else [line.note]
         else:
             yield first.rstrip()
             yield from (f"      {more}" for more in value)
-            below = note
-        yield from (f"      {more}" for more in below)
+            below = [line.note]
+        lines = (more for words in below for more in wrapped(words, width - 6))
+        yield from (f"      {mark(more, line.note, color)}" for more in lines)
 
 
-def mark(note: str, color: bool | None) -> str:
-    style = ORANGE if note.startswith("DIFFERS") else BLUE
-    return styled(note, style, color)
+def mark(words: str, note: str, color: bool | None) -> str:
+    """Words of a note in its colour."""
+    return styled(words, ORANGE if note.startswith("DIFFERS") else BLUE, color)
 
 
 def value_lines(line: Line, width: int) -> list[str]:

@@ -142,6 +142,8 @@ def check(label: str, found: Array, expected: Array, allowed: float, note: str =
     apart = float(np.max(np.abs(np.asarray(found, np.float64) - expected), initial=0.0))
     size = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
     verdict = "ok" if apart <= allowed * size else "DIFFERS"
+    if not np.isfinite(expected).all():
+        verdict = "nothing to compare with: not finite"
     latex = r"\max |\text{difference}| = " + tex.number(apart)
     return Line(label, f"max |diff| {apart:.1e}", latex, note=" ".join(filter(None, (verdict, note))))
 

@@ -6,13 +6,14 @@ else need be installed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from html import escape
 from itertools import pairwise
+from math import ceil
 
 from ..program import Array, Program
 from .cells import SMALL, Block, blocks, table, text
-from .groups import Card, Edge, Group, Key, Nesting, lay_out, nest
+from .groups import TITLE, Card, Edge, Group, Key, Nesting, lay_out, nest
 from .layers import Point
 from .numbers import clip, plain, summary
 from .story import infix
@@ -46,6 +47,7 @@ STYLE = """
 .g .edge { fill: none; stroke: #6b6b6b; }
 .g .chip { fill: #fbf9fe; stroke: #8d6bb8; }
 .g .tip { fill: #6b6b6b; } .g .on { fill: #111; } .g .deep { fill: #fff; }
+.g .pixels { shape-rendering: crispEdges; }
 .g .ghost .card { fill: none; stroke: #b5b5b5; stroke-dasharray: 2 4; stroke-width: 1; }
 .g .ghost text { fill: #767676; } .g .ghost .edge { stroke: #d0d0d0; } .g .caption { fill: none; }
 @media (prefers-color-scheme: dark) {
@@ -83,20 +85,22 @@ def svg(program: Program, depth: int | None = None, down: bool = False) -> str:
 def placed(nesting: Nesting, down: bool) -> Point:
     """Lay out what has its size; the size of it all."""
     for group in nesting.groups[1:]:
-        group.size = turned((columns(title(group.path)) * SMALL + 24, 0.0), down)
+        wide = columns(title(group.path)) * SMALL
+        group.title = wide if down else 0.0
+        group.size = turned((wide + 2 * TITLE, 0.0), down)
     pads = (turned(FRAME[0], down), turned(FRAME[1], down))
     return turned(lay_out(nesting, pads), down)
 
 
 def page(title: str, size: Point, parts: Iterable[str], style: str = "") -> str:
     """A picture of its own with what is in it, and with rules of style besides the common ones."""
-    w, h = size[0] + 2 * MARGIN, size[1] + 2 * MARGIN
-    box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w:.1f} {h:.1f}"'
+    w, h = (ceil(x + 2 * MARGIN) for x in size)
+    box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {w} {h}"'
     head = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w:.0f}" height="{h:.0f}"',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="g" role="img" width="{w}" height="{h}"',
         f"{box}>",
         f"<title>{escape(plain(title))}</title><style>{STYLE}{style}</style>",
-        f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w:.1f}" height="{h:.1f}"/>',
+        f'<rect class="page" x="{-MARGIN:g}" y="{-MARGIN:g}" width="{w}" height="{h}"/>',
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 
@@ -106,13 +110,13 @@ def names(program: Program) -> str:
     return plain(", ".join(v.name for v in program.outputs))
 
 
-def opened(program: Program, depth: int | None) -> Nesting:
+def opened(program: Program, depth: int | None, kept: Container[tuple[str, ...]] = ()) -> Nesting:
     """The nesting with as many levels of scopes open as are asked for, or as leave few enough cards."""
-    nesting = nest(program, depth)
+    nesting = nest(program, depth, kept)
     deepest = max((len(equation.scope) for equation in program), default=0)
     if depth is None and len(nesting.cards) > MOST_CARDS:
         for level in reversed(range(deepest)):
-            nesting = nest(program, level)
+            nesting = nest(program, level, kept)
             if len(nesting.cards) <= MOST_CARDS:
                 break
     return nesting
@@ -144,6 +148,12 @@ def heads(card: Card) -> list[tuple[str, str]]:
     return [name, (clip(infix(card.equation), 36) if card.equation else v.kind, "")]
 
 
+def in_full(card: Card) -> str:
+    """What a card's lines are cut from, for whoever points at it."""
+    about = str(card.equation or card.variable) if card.closed is None else "/".join(card.closed)
+    return clip(plain(about), 1000)
+
+
 def blocks_of(card: Card, pictures: bool) -> list[Block]:
     """Value and gradient, their entries below one another."""
     v = card.variable
@@ -164,14 +174,18 @@ def size_of(card: Card) -> Point:
     return width + 2 * PAD, height + PAD
 
 
-def sized(nesting: Nesting, down: bool) -> None:
-    """Give each card the size of its text, with room before it for what comes back on the edges to it."""
+def sized(nesting: Nesting, down: bool) -> bool:
+    """Give each card the size of its text, with room before it for what comes back on the edges to it.
+
+    Returns whether large arrays have small pictures.
+    """
     arriving: dict[int, list[Edge]] = {}
     pictures = len(nesting.cards) <= MOST_CARDS
     for edge in nesting.edges:
         arriving.setdefault(id(edge.to), []).append(edge)
     for card in nesting.cards:
         fit(card, arriving.get(id(card), []), pictures, down)
+    return pictures
 
 
 def fit(card: Card, edges: list[Edge], pictures: bool, down: bool) -> None:
@@ -198,9 +212,12 @@ def picture(card: Card, down: bool) -> Iterator[str]:
     v, (left, top), (along, across) = card.variable, card.corner, card.size
     (x, y), (w, h) = turned((left + card.strip, top), down), turned((along - card.strip, across), down)
     kind = "reference" if card.stands_in else v.kind if card.closed is None else "closed"
-    yield f'<g><rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
+    shown = heads(card)
+    cut = any(words.endswith("…") for words, _ in shown)
+    yield f"<g><title>{escape(in_full(card))}</title>" if cut else "<g>"
+    yield f'<rect class="card {kind}" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="4"/>'
     at = y + 15
-    for i, (first, last) in enumerate(heads(card)):
+    for i, (first, last) in enumerate(shown):
         yield text(first, x + PAD, at, "name" if i == 0 else "dim")
         if last:
             yield text(last, x + w - PAD, at, "dim", "end")
@@ -218,7 +235,7 @@ def picture(card: Card, down: bool) -> Iterator[str]:
 def frame(group: Group, down: bool) -> Iterator[str]:
     (x, y), (w, h) = turned(group.corner, down), turned(group.size, down)
     yield f'<g><rect class="scope" x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" rx="8"/>'
-    yield text(title(group.path), x + 12, y + 16, "dim") + "</g>"
+    yield text(title(group.path), x + group.title_at, y + 16, "dim") + "</g>"
 
 
 def lines(nesting: Nesting) -> Iterator[tuple[Key, list[Point], bool]]:

@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from unicodedata import combining, east_asian_width
 
 from ..program import BackwardStep, Program, Variable
 from .numbers import clip, plain, summary
 
-__all__ = ["aligned", "text"]
+__all__ = ["aligned", "encodable", "printed", "spelled", "text"]
+
+ASCII = str.maketrans({"→": "->", "←": "<-", "Σ": "sum", "δ": "delta", "≠": "!=", "…": "...", "—": "--"})
 
 
-def text(program: Program) -> str:
+def encodable(words: str) -> bool:
+    """Whether the output's encoding has all signs of a text."""
+    try:
+        words.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def spelled(words: str) -> str:
+    """A text in ASCII.
+
+    >>> print(spelled("é → …"))
+    \\xe9 -> ...
+    """
+    return words.translate(ASCII).encode("ascii", "backslashreplace").decode()
+
+
+def printed(shown: Program | str) -> str:
+    """The table of a program, or a line, in ASCII where the output's encoding lacks some of its signs."""
+    words = shown if isinstance(shown, str) else text(shown)
+    if encodable(words):
+        return words
+    return spelled(shown) if isinstance(shown, str) else text(shown, ascii=True)
+
+
+def text(program: Program, ascii: bool = False) -> str:
     """A line for each variable, inputs first: name, op, shape, dtype, value, gradient, and scope if any.
 
     >>> import numpy as np
@@ -34,7 +63,10 @@ def text(program: Program) -> str:
     head = ["name", "op", "shape", "dtype", "value", "gradient", "scope"]
     if not any(line[-1] for line in table):
         head, table = head[:-1], [line[:-1] for line in table]
-    return "\n".join([f"Program {plain(program.title)}", "", *aligned([head, *table])])
+    title = f"Program {plain(program.title)}"
+    if ascii:
+        title, table = spelled(title), [[*map(spelled, line)] for line in table]
+    return "\n".join([title, "", *aligned([head, *table])])
 
 
 def step_line(step: BackwardStep) -> str:
