@@ -22,6 +22,7 @@ from .layout import ALIGNMENT, REDUCTIONS, Layout, adds_rows, elementwise
 __all__ = ["Emitted", "emit", "identifiers"]
 
 LARGE = 1 << 16  # bytes: arrays of their own of this size are let go as soon as they can be
+BY_KEYWORD = {"maximum", "minimum"}  # their third positional argument is deprecated
 VIEWS: dict[str, Callable[..., str]] = {
     "transpose": lambda x, axes="None": f"{x}.T" if axes == "None" else f"{x}.transpose({axes})",
     "reshape": lambda x, shape="()": f"{x}.reshape({shape})",
@@ -124,14 +125,15 @@ class _Emitter:
             self.held[equation.name] = [y]
         else:
             before, after = self._compute(equation)
+            before += ", out=" if op.name in BY_KEYWORD else ", "
             if kind == "block":
                 self._define(equation, self._in_block(equation.output, start), "")
-                self.lines.append(f"{before}, {y}{after}")
+                self.lines.append(f"{before}{y}{after}")
             elif of in self.fixed:
                 self._define(equation, self.names[of], of)
-                self.lines.append(f"{before}, {y}{after}")
+                self.lines.append(f"{before}{y}{after}")
             else:
-                self.lines.append(f"{y} = {before}, {self.names[of]}{after}")
+                self.lines.append(f"{y} = {before}{self.names[of]}{after}")
                 self.held[equation.name] = [*self.held.pop(of, ()), y]
 
     def _define(self, equation: Equation, text: str, root: str) -> None:

@@ -147,7 +147,7 @@ def frozen(value: Any) -> Any:
         return type(value), tuple(map(frozen, value))
     if isinstance(value, slice):
         return "slice", frozen((value.start, value.stop, value.step))
-    if isinstance(value, bool | int | float | str | np.generic | np.dtype | type | None):
+    if isinstance(value, bool | int | float | str | bytes | np.generic | np.dtype | type | None):
         return type(value), repr(value)
     return "thing", id(value)
 

@@ -1,0 +1,618 @@
+"""tg.compile: the same bits as the function itself, and whatever changes takes effect or raises."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_sm as tg
+from tinygrad_sm import nn, optim
+from tinygrad_sm.errors import BoundsError, DataError, TraceError
+
+SCALE: Any = 2.0  # a global that a step reads
+OFFSETS = np.array([1.0, 2.0])
+
+
+def arrays_of(tree: Any) -> list[Any]:
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, list | tuple):
+        return [a for part in tree for a in arrays_of(part)]
+    return [] if tree is None else [tree.data if isinstance(tree, tg.Tensor) else np.asarray(tree)]
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """The same arrays, to the last bit."""
+    left, right = arrays_of(one), arrays_of(other)
+    assert len(left) == len(right)
+    for a, b in zip(left, right, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        assert a.tobytes() == b.tobytes()
+
+
+class Training:
+    """A model with an optimiser and a step, all from one seed: two of them do the same."""
+
+    def __init__(self, optimizer: Any = None, net: Any = None, loss: Any = None, dtype: Any = np.float32) -> None:
+        tg.manual_seed(0)
+        self.net = net() if net else nn.Sequential(nn.Linear(3, 8, dtype=dtype), nn.ReLU(), nn.Linear(8, 4, dtype=dtype))
+        self.opt = (optimizer or (lambda p: optim.SGD(p, lr=0.1)))(self.net.parameters())
+        self.loss = loss or tg.softmax_cross_entropy
+
+    def step(self, x: Any, t: Any) -> Any:
+        self.opt.zero_grad()
+        loss = self.loss(self.net(x), t)
+        loss.backward()
+        self.opt.step()
+        return loss
+
+    def everything(self) -> list[Any]:
+        state = [self.opt.state[p] for p in self.net.parameters() if p in self.opt.state]
+        return [self.net.state_dict(), state, [p.grad for p in self.net.parameters()]]
+
+
+class Twins:
+    """The same training as it is and compiled."""
+
+    def __init__(self, **about: Any) -> None:
+        self.eager, self.compiled = Training(**about), Training(**about)
+        self.step = tg.compile(self.compiled.step)
+
+    def both(self, change: Any) -> None:
+        for training in (self.eager, self.compiled):
+            change(training)
+
+    def run(self, batches: Any) -> None:
+        for x, t in batches:
+            assert_same(self.eager.step(x, t), self.step(x, t))
+            assert_same(self.eager.everything(), self.compiled.everything())
+
+
+def batches(count: int = 6, n: int = 5, seed: int = 0, dtype: Any = np.float32) -> list[Any]:
+    rng = np.random.default_rng(seed)
+    return [(rng.normal(size=(n, 3)).astype(dtype), rng.integers(4, size=n)) for _ in range(count)]
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.1),
+    "nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "maximize": lambda p: optim.SGD(p, lr=0.01, maximize=True, weight_decay=0.1),
+    "adam": lambda p: optim.Adam(p, lr=0.01),
+    "amsgrad": lambda p: optim.Adam(p, lr=0.01, amsgrad=True, weight_decay=0.01),
+    "adamw": lambda p: optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, centered=True, momentum=0.5),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_training_step_has_the_same_bits(name: str) -> None:
+    twins = Twins(optimizer=OPTIMIZERS[name])
+    twins.run(batches(8))
+    assert twins.step.versions == 1
+    assert twins.step.source
+
+
+NETS = {
+    "dropout": lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Tanh(), nn.Linear(8, 4)),
+    "own generator": lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4)),
+    "batch norm": lambda: nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Sigmoid(), nn.Linear(8, 4)),
+    "mean of all": lambda: nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8, momentum=None), nn.Linear(8, 4)),
+    "layer norm": lambda: nn.Sequential(nn.Linear(3, 8), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 4)),
+    "no bias": lambda: nn.Sequential(nn.Linear(3, 8, bias=False), nn.LeakyReLU(), nn.Linear(8, 4)),
+    "float64": lambda: nn.Sequential(nn.Linear(3, 8, dtype=float), nn.ReLU(), nn.Linear(8, 4, dtype=float)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_layers_have_the_same_bits(name: str) -> None:
+    twins = Twins(net=NETS[name])
+    tg.manual_seed(1)
+    state = tg.random.generator().bit_generator.state
+    for x, t in batches(8):
+        tg.random.generator().bit_generator.state = state
+        one = twins.eager.step(x, t)
+        after = tg.random.generator().bit_generator.state
+        tg.random.generator().bit_generator.state = state
+        assert_same(one, twins.step(x, t))
+        assert tg.random.generator().bit_generator.state == after
+        state = after
+        assert_same(twins.eager.everything(), twins.compiled.everything())
+    assert twins.step.versions == 1
+
+
+LOSSES = {
+    "smoothed": lambda z, t: tg.softmax_cross_entropy(z, t, label_smoothing=0.1),
+    "weighted": lambda z, t: tg.softmax_cross_entropy(z, t, weight=np.arange(1.0, 5.0)),
+    "ignored": lambda z, t: tg.softmax_cross_entropy(z, t, ignore_index=0, reduction="sum"),
+    "module": nn.CrossEntropyLoss(),
+    "composed": lambda z, t: tg.composed_softmax_cross_entropy(z, t, shift=True),
+    "nll": lambda z, t: tg.nll_loss(tg.log_softmax(z), t),
+    "nll weighted": lambda z, t: tg.nll_loss(tg.log_softmax(z), t, weight=[1.0, 2.0, 3.0, 4.0], ignore_index=3),
+    "logsumexp": lambda z, t: (tg.logsumexp(z, axis=1) - z[np.arange(5), t]).mean(),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses_have_the_same_bits(name: str) -> None:
+    twins = Twins(loss=LOSSES[name])
+    twins.run(batches(6))
+    assert twins.step.versions == 1
+
+
+def test_soft_targets_and_mean_square() -> None:
+    rng = np.random.default_rng(0)
+    soft = [(x, tg.softmax(rng.normal(size=(5, 4))).astype(np.float32)) for x, _ in batches()]
+    for loss in (tg.softmax_cross_entropy, nn.MSELoss(), nn.BCEWithLogitsLoss(), tg.sigmoid_binary_cross_entropy):
+        twins = Twins(loss=loss)
+        twins.run(soft)
+        assert twins.step.versions == 1
+
+
+def test_embeddings_and_their_checks() -> None:
+    def net() -> Any:
+        return nn.Sequential(nn.Embedding(7, 6), nn.Flatten(), nn.Linear(12, 4))
+
+    rng = np.random.default_rng(0)
+    twins = Twins(net=net)
+    twins.run([(rng.integers(7, size=(5, 2)), rng.integers(4, size=5)) for _ in range(6)])
+    assert twins.step.versions == 1
+    with pytest.raises(BoundsError, match="index 7 is outside of 0 to 6"):
+        twins.step(np.full((5, 2), 7), np.zeros(5, int))
+
+
+def test_a_conv_net() -> None:
+    def net() -> Any:
+        return nn.Sequential(
+            nn.Conv2d(1, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 4)
+        )
+
+    rng = np.random.default_rng(0)
+    twins = Twins(net=net)
+    twins.run([(rng.normal(size=(3, 1, 4, 4)).astype(np.float32), rng.integers(4, size=3)) for _ in range(6)])
+    assert twins.step.versions == 1
+
+
+# ---- what changes after the first calls ----
+
+CHANGES = {
+    "learning rate": lambda s: s.opt.param_groups[0].update(lr=0.03),
+    "learning rate 0": lambda s: s.opt.param_groups[0].update(lr=0.0),
+    "momentum": lambda s: s.opt.param_groups[0].update(momentum=0.5),
+    "no momentum": lambda s: s.opt.param_groups[0].update(momentum=0.0),
+    "weight decay": lambda s: s.opt.param_groups[0].update(weight_decay=0.2),
+    "eval": lambda s: s.net.eval(),
+    "parameter set": lambda s: setattr(s.net[0].weight, "data", s.net[0].weight.data * 0.5),
+    "state loaded": lambda s: s.net.load_state_dict({k: v + 1 for k, v in s.net.state_dict().items()}),
+    "optimiser loaded": lambda s: s.opt.load_state_dict(s.opt.state_dict()),
+    "frozen": lambda s: s.net[0].requires_grad_(False),
+    "one frozen": lambda s: setattr(s.net[0].bias, "requires_grad", False),
+    "gradients dropped": lambda s: s.opt.zero_grad(),
+    "eager step between": lambda s: Training.step(s, *batches(1, seed=9)[0]),
+    "written in place": lambda s: s.net[0].weight.data.__imul__(2),
+    "another layer": lambda s: setattr(s.net, "1", nn.Tanh()),
+    "another loss": lambda s: setattr(s, "loss", LOSSES["smoothed"]),
+    "dropout": lambda s: setattr(s.net[3] if len(s.net) > 3 else s.net[1], "p", 0.0),
+    "hook": lambda s: s.net[0].weight.register_hook(lambda g: g * 0.5),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_what_changes_takes_effect(name: str) -> None:
+    twins = Twins(optimizer=lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.1))
+    twins.run(batches(5))
+    twins.both(CHANGES[name])
+    twins.run(batches(5, seed=1))
+
+
+def test_a_schedule_takes_effect_without_a_new_recording_each_time() -> None:
+    twins = Twins(optimizer=lambda p: optim.Adam(p, lr=0.1))
+    schedules = [optim.lr_scheduler.ExponentialLR(s.opt, 0.9) for s in (twins.eager, twins.compiled)]
+    twins.run(batches(4))
+    calls = []
+    for x, t in batches(12, seed=1):
+        for schedule in schedules:
+            schedule.step()
+        twins.run([(x, t)])
+        calls.append(twins.step.versions)
+    assert calls[-1] == 1
+
+
+def test_a_learning_rate_that_the_step_itself_reads() -> None:
+    def training() -> Any:
+        w = tg.Tensor(np.ones(3), requires_grad=True)
+        opt = optim.SGD([w], lr=0.1)
+
+        def step(x: Any) -> Any:
+            opt.zero_grad()
+            loss = (w * x * opt.param_groups[0]["lr"]).sum()
+            loss.backward()
+            opt.step()
+            return loss
+
+        return step, opt, w
+
+    (eager, one, w), (step, other, v) = training(), training()
+    step = tg.compile(step)
+    for i in range(12):
+        one.param_groups[0]["lr"] = other.param_groups[0]["lr"] = 0.1 / (1 + i // 4)
+        assert_same(eager(np.arange(3.0)), step(np.arange(3.0)))
+        assert_same(w, v)
+
+
+def test_a_parameter_added() -> None:
+    twins = Twins()
+    twins.run(batches(4))
+
+    def add(s: Training) -> None:
+        s.net.append(nn.Linear(4, 4, rng=5))
+        s.opt.add_param_group({"params": list(s.net[3].parameters()), "lr": 0.5})
+
+    twins.both(add)
+    twins.run(batches(5, seed=1))
+
+
+def test_train_and_eval_in_turn_record_each_once() -> None:
+    twins = Twins(net=NETS["batch norm"])
+    for _ in range(3):
+        twins.run(batches(3))
+        twins.both(lambda s: s.net.eval())
+        twins.run(batches(3))
+        twins.both(lambda s: s.net.train())
+    assert twins.step.versions == 2
+
+
+def test_shapes_dtypes_and_layouts() -> None:
+    twins = Twins()
+    for n in (5, 5, 5, 2, 5, 2, 2, 2, 5):  # a smaller last batch
+        twins.run(batches(1, n=n, seed=n))
+    assert twins.step.versions == 2
+    x, t = batches(1)[0]
+    for other in (
+        np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[::-1], x.astype(np.float64), np.round(x).astype(int)
+    ):  # fmt: skip
+        twins.run([(other, t)] * 3)
+    twins.run([(x, t.astype(np.int32))] * 3)
+    twins.run([(x, t.astype(np.uint8))] * 3)
+
+
+def test_bad_labels_are_the_same_error_later_on() -> None:
+    twins = Twins()
+    twins.run(batches(5))
+    before = twins.compiled.net.state_dict()
+    x, _ = batches(1)[0]
+    with pytest.raises(DataError, match="the target of row 2 is 4, but the 4 classes are 0 to 3"):
+        twins.step(x, np.array([0, 1, 4, 0, 0]))
+    assert_same(before, twins.compiled.net.state_dict())
+    twins.run(batches(3))
+
+
+def test_globals_closures_and_arguments_of_other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    scale, offsets, config = 3.0, np.array([1.0, 2.0]), SimpleNamespace(power=2, extra=[1.0, 2.0], table={"a": 1.0})
+
+    def f(x: Any, shift: float = 0.0) -> Any:
+        y = x**config.power * scale * SCALE + offsets + OFFSETS + shift
+        return (y * config.extra[0] * config.table["a"]).sum()
+
+    fast, x = tg.compile(f), np.array([1.0, 2.0])
+
+    def check(*args: Any, **kwargs: Any) -> None:
+        for _ in range(3):
+            assert_same(f(x, *args, **kwargs), fast(x, *args, **kwargs))
+
+    check()
+    scale = 4.0
+    check()
+    scale = 4  # an int
+    check()
+    offsets[0] = 7.0
+    check()
+    offsets = np.array([5.0, 5.0])
+    check()
+    config.power = 3
+    check()
+    config.extra[0] = 9.0
+    check()
+    config.table["a"] = 8.0
+    check()
+    monkeypatch.setitem(globals(), "SCALE", -1.0)
+    check()
+    OFFSETS[1] += 1
+    check()
+    check(1.5)
+    check(shift=2.5)
+
+
+def test_arrays_computed_of_closed_over_ones_by_plain_numpy() -> None:
+    scale = np.array([1.0, 2.0])
+
+    def f(x: Any) -> Any:
+        return x * (scale * 2)
+
+    fast, x = tg.compile(f), np.array([1.0, 2.0])
+    for i in range(8):
+        scale[0] = i // 4
+        assert_same(f(x), fast(x))
+
+
+def test_no_grad_around_the_call() -> None:
+    twins = Twins(loss=lambda z, t: (z * z).mean())
+
+    def f(x: Any) -> Any:
+        return twins.compiled.net(x)
+
+    fast, (x, _) = tg.compile(f), batches(1)[0]
+    for _ in range(4):
+        assert_same(f(x), fast(x))
+        with tg.no_grad():
+            assert_same(f(x), fast(x))
+            assert not fast(x).requires_grad
+
+
+# ---- what cannot be compiled, and says so ----
+
+
+def refused(f: Any, *args: Any, words: str, times: int = 4) -> None:
+    fast = tg.compile(f)
+    with pytest.raises(TraceError, match=words):
+        for _ in range(times):
+            fast(*args)
+
+
+def test_reading_a_value_is_refused_with_the_fix() -> None:
+    x = np.array([1.0, 2.0])
+    refused(lambda x: x * 2 if x.sum() > 0 else x, x, words=r"bool\(\) reads .* np.where")
+    refused(lambda x: x * x.sum().item(), x, words=r"item\(\) reads")
+    refused(lambda x: x * float(x[0]), x, words=r"float\(\) reads")
+    refused(lambda x: x * int(x[0]), x, words=r"int\(\) reads")
+    refused(lambda x: x * x.numpy().sum(), x, words=r"numpy\(\) reads")
+    refused(lambda x: x * len(x.tolist()), x, words=r"tolist\(\) reads")
+    refused(lambda x: x * (1.0 in x), x, words=r"contains\(\) reads")
+    refused(lambda x: x * np.asarray(x), x, words="array")
+    refused(lambda x: x * np.histogram(x)[0].sum(), x, words="array")
+    refused(lambda x: x[x > 1], x, words="np.where")
+    refused(lambda x: f"{x.sum():.3f}" and x * 2, x, words="format")
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    refused(lambda x: x * w.data, x, words="data")
+    refused(lambda x: x * np.count_nonzero(x > 0), x, words="count_nonzero")
+
+
+def test_side_effects_are_refused() -> None:
+    x, seen, counter = np.array([1.0, 2.0]), [], SimpleNamespace(n=0)
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+    def appends(x: Any) -> Any:
+        seen.append(1)
+        return x * 2
+
+    def counts(x: Any) -> Any:
+        counter.n += 1
+        return x * counter.n
+
+    def writes(x: Any) -> Any:
+        loss = (w * x).sum()
+        loss.backward()
+        w._data[...] -= 0.1
+        w.grad = None
+        return loss
+
+    def sets(x: Any) -> Any:
+        y = (w * x).sum()
+        w.data = np.zeros(2)
+        return y
+
+    refused(appends, x, words="changes seen")
+    refused(counts, x, words="changes .*counter")
+    refused(writes, x, words="writes into an array")
+    refused(sets, x, words="setting .data")
+    assert_same(w, np.array([1.0, 2.0]))  # all is as it was
+
+
+def test_what_changes_from_call_to_call_and_is_not_seen_is_refused() -> None:
+    x, rng, times = np.array([1.0, 2.0]), np.random.default_rng(0), iter(range(99))
+    refused(lambda x: x * np.random.rand(), x, words="did not compute the same")  # noqa: NPY002
+    refused(lambda x: x + rng.normal(size=2), x, words="draws random numbers")
+    refused(lambda x: x * next(times), x, words="did not compute the same")
+
+
+def test_tensors_that_cannot_be_watched_are_refused() -> None:
+    class Hidden:
+        __slots__ = ("get",)
+
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    table = {"w": w}
+    refused(lambda x: x * table["w" if x.ndim else "v"], np.ones(2), words="nothing", times=0) if False else None
+    fast = tg.compile(lambda x: x * table["w"])
+    for _ in range(4):
+        assert_same(fast(np.ones(2)), w)
+    table["w"] = tg.Tensor([3.0, 4.0], requires_grad=True)
+    assert_same(fast(np.ones(2)), table["w"])
+
+
+def test_no_function_is_refused() -> None:
+    with pytest.raises(TraceError, match="takes a function, not int"):
+        tg.compile(3)
+
+
+# ---- as functions of arrays ----
+
+
+def test_transforms_of_functions() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return (np.tanh(x @ y) ** 2).sum()
+
+    rng = np.random.default_rng(0)
+    for made in (
+        tg.value_and_grad(f), tg.grad(f, (0, 1)), tg.hessian(f), tg.jacobian(lambda x, y: np.exp(x) @ y, (0, 1)),
+        lambda x, y: tg.hvp(f, (x, y), (x, y)), lambda x, y: tg.jvp(f, (x, y), (x, y)),
+        lambda x, y: tg.vjp(lambda a: a * y[:, 0], x)[1](x), tg.grad(lambda x, y: tg.grad(f)(x, y).sum()),
+    ):  # fmt: skip
+        fast = tg.compile(made)
+        for _ in range(4):
+            x, y = rng.normal(size=(2, 3)), rng.normal(size=(3, 2))
+            one, other = made(x, y), fast(x, y)
+            assert_same(one, other)
+            assert type(one) is type(other)
+        assert fast.versions == 1
+
+
+def test_trees_of_arrays_in_and_out() -> None:
+    def loss(params: Any, x: Any) -> Any:
+        return {"loss": (x @ params["W"] + params["b"][0]).sum(), "same": params["b"], "name": "a name", "n": 3}
+
+    fast = tg.compile(loss)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        params = {"W": rng.normal(size=(3, 2)), "b": [rng.normal(size=2)]}
+        x = rng.normal(size=(4, 3))
+        one, other = loss(params, x), fast(params, x)
+        assert one.keys() == other.keys()
+        assert (other["name"], other["n"]) == ("a name", 3)
+        assert_same([one["loss"], one["same"]], [other["loss"], other["same"]])
+    grads = tg.compile(tg.grad(lambda p, x: loss(p, x)["loss"]))
+    for _ in range(4):
+        assert_same(tg.grad(lambda p, x: loss(p, x)["loss"])(params, x), grads(params, x))
+
+
+def test_results_are_never_overwritten() -> None:
+    fast = tg.compile(lambda x: (x * 2, np.exp(x * 2), (x * 2).T, x))
+    rng = np.random.default_rng(0)
+    kept = []
+    for _ in range(6):
+        x = rng.normal(size=(3, 4))
+        results = fast(x)
+        kept.append((results, [np.array(r) for r in results]))
+    for results, copies in kept:
+        assert_same(list(results), copies)
+    results[0][...] = 0  # what is returned is the caller's
+    assert_same(fast(x)[0], x * 2)
+
+
+def test_gradients_are_kept_as_ever_and_add_up() -> None:
+    def training() -> Any:
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+
+        def step(x: Any) -> Any:
+            loss = (w * w * x).sum()
+            loss.backward()
+            return loss
+
+        return w, step
+
+    (w, eager), (v, step) = training(), training()
+    step = tg.compile(step)
+    kept = []
+    for i in range(6):
+        x = np.arange(3.0) + i
+        assert_same(eager(x), step(x))
+        assert_same(w.grad, v.grad)
+        kept.append((v.grad, v.grad.numpy()))
+        if i == 3:
+            w.grad = v.grad = None
+    for grad, copy in kept:
+        assert_same(grad, copy)
+
+
+def test_an_old_graph_is_stale_after_a_compiled_step() -> None:
+    twins = Twins()
+    twins.run(batches(4))
+    x, t = batches(1)[0]
+    loss = tg.softmax_cross_entropy(twins.compiled.net(x), t)
+    twins.step(x, t)
+    with pytest.raises(tg.errors.GradientError, match="set or updated after"):
+        loss.backward()
+
+
+def test_gradients_through_a_compiled_function_run_the_function() -> None:
+    square = tg.compile(lambda x: (x * x).sum())
+    for _ in range(4):
+        assert_same(tg.grad(square)(np.array([1.0, 2.0])), np.array([2.0, 4.0]))
+        square(np.array([1.0, 2.0]))
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    square(x).backward()
+    assert_same(x.grad, np.array([2.0, 4.0]))
+    with tg.detect_anomaly(), pytest.raises(tg.errors.GradientError):
+        tg.compile(lambda x: np.log(x * w))(np.zeros(1)) if (w := tg.Tensor([1.0], requires_grad=True)) else None
+
+
+def test_methods_are_compiled_for_each_object() -> None:
+    class Model:
+        def __init__(self, scale: float) -> None:
+            self.scale = scale
+
+        @tg.compile
+        def double(self, x: Any) -> Any:
+            """Twice."""
+            return x * self.scale
+
+    one, other = Model(1.0), Model(2.0)
+    for _ in range(4):
+        assert_same(one.double(np.ones(2)), np.ones(2))
+        assert_same(other.double(np.ones(2)), 2 * np.ones(2))
+    one.scale = 5.0
+    assert_same(one.double(np.ones(2)), 5 * np.ones(2))
+    assert Model.double.__doc__ == "Twice."
+
+
+def test_threads_share_a_compiled_function() -> None:
+    f = tg.value_and_grad(lambda x: (np.tanh(x) ** 2).sum())
+    fast, errors = tg.compile(f), []
+    for _ in range(3):
+        fast(np.ones(50))
+
+    def work(seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        for _ in range(100):
+            x = rng.normal(size=50)
+            try:
+                assert_same(f(x), fast(x))
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_recording_all_the_time_is_warned_of() -> None:
+    fast = tg.compile(lambda x, n: x * n)
+    with pytest.warns(UserWarning, match="recorded 32 times"):
+        for n in range(33):
+            for _ in range(3):
+                fast(np.ones(2), n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fast(np.ones(2), 3)
+
+
+def test_clipping_in_the_step() -> None:
+    def training() -> Any:
+        w = tg.Tensor([1.0, 2.0, 3.0], requires_grad=True)
+        opt = optim.SGD([w], lr=0.1)
+
+        def step(x: Any) -> Any:
+            opt.zero_grad()
+            (w * w * x).sum().backward()
+            norm = optim.clip_grad_norm_([w], 5.0)
+            optim.clip_grad_value_([w], 3.0)
+            opt.step()
+            return norm
+
+        return w, step
+
+    (w, eager), (v, step) = training(), training()
+    step = tg.compile(step)
+    for i in range(6):
+        x = np.arange(3.0) * i
+        assert float(eager(x)) == float(step(x))
+        assert_same(w, v)
+        assert_same(w.grad, v.grad)
