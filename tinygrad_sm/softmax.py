@@ -23,17 +23,7 @@ from .errors import DataError
 from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-from .targets import (
-    NAME,
-    distributions,
-    divisor,
-    factors,
-    from_rows,
-    per_class,
-    read_targets,
-    reduced,
-    to_rows,
-)
+from .targets import distributions, divisor, factors, from_rows, per_class, read_targets, reduced, to_rows
 
 TINY = 1e-7  # a product with it is infinite for infinite numbers alone
 NARROW, WIDE = 64, 256  # classes: see columns and row_sums
@@ -260,7 +250,7 @@ def definition(
 
 # fmt: off
 softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \mathrm{softmax}(z)",
-    kernel=kernel, definition=definition, public=NAME,
+    kernel=kernel, definition=definition, public="softmax_cross_entropy",
     rules=(
         lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
             from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),

@@ -119,7 +119,7 @@ class Optimizer:
         """Forget the gradients of all parameters."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.zero_grad()
+                p._grad = None
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
