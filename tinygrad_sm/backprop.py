@@ -163,7 +163,9 @@ def walk(
         node: Node = t.node  # type: ignore[assignment]
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
-        if t._hooks is not None if keep is None else number in keep:
+            if keep is None:
+                found[t] = g
+        if not whole and keep is not None and number in keep:
             found[t] = g
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
@@ -242,12 +244,10 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
 
 def fit(part: Any, x: Tensor, node: Node) -> Any:
     """What an input that was broadcast gets: the sum over the axes along which it was."""
-    if type(part) is not np.ndarray and not isinstance(part, Differentiable):
-        part = np.asarray(part)
+    recorded = isinstance(part, Differentiable)
+    part = part if recorded else np.asarray(part)
     try:
-        if isinstance(part, Differentiable):
-            return PRIMITIVES["sum_to"](part, shape=x._data.shape)
-        return sum_to(part, x._data.shape)
+        return PRIMITIVES["sum_to"](part, shape=x._data.shape) if recorded else sum_to(part, x._data.shape)
     except (ValueError, TypeError):  # a ShapeError is a ValueError
         raise GradientError(
             f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an "

@@ -19,12 +19,12 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def to_rows(z: Array, axis: int) -> Array:
     """z with the class axis last and all others in one: (N, K)."""
+    if z.ndim == 2 and axis in (-1, 1) and z.shape[1]:
+        return z
     if not -z.ndim <= axis < z.ndim:
         raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
     if not z.shape[axis]:
         raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
-    if z.ndim == 2 and axis in (-1, 1):
-        return z
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 
