@@ -67,8 +67,9 @@ def read_targets(
     if ignore_index is not None:
         if not isinstance(ignore_index, (int, np.integer)):
             raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
-        kept = t != ignore_index
-        t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
+        if t.size and t.item(t.argmin()) <= ignore_index:  # it mostly is below all
+            kept = t != ignore_index
+            t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
     if t.size and not 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k:  # a quarter of the time of max()
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
