@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import tinygrad_sm as tg
-from tinygrad_sm.backprop import order
+from tinygrad_sm.check.gradients import order
 from tinygrad_sm.errors import GradientError, ShapeError, TinygradError
 
 

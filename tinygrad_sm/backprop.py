@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -136,21 +137,6 @@ class Step(NamedTuple):
     accumulated: Any  # the sum of what `input` has got so far
 
 
-def order(root: Tensor, since: int = 0) -> list[Tensor]:
-    """Every computed tensor under root (and root), each after all that used it: the one order of everything.
-
-    Tensors with a number below `since` are left out.
-    """
-    found = {} if root.node is None else {root._number: root}
-    reached = list(found.values())
-    for t in reached:  # which grows on the way
-        for _, x in t.node.edges:  # type: ignore[union-attr]
-            if x.node is not None and x._number not in found and x._number >= since:
-                found[x._number] = x
-                reached.append(x)
-    return [found[number] for number in sorted(found, reverse=True)]
-
-
 def walk(
     root: Tensor,
     seed: Any,
@@ -166,16 +152,20 @@ def walk(
     are left out. Every edge is noted in `steps`, if given.
     """
     found: dict[Tensor, Any] = {}
-    totals = {root._number: seed}
-    leaves = []
+    totals = {} if root.node is None else {root: seed}
+    heap = [(-t._number, t) for t in totals]  # the youngest is next: all that used it have gone before
     watcher = mode.get().watcher
-    for t in order(root, since):
-        number = t._number
+    notes = ([] if steps is None else [steps.append]) + ([] if watcher is None else [watcher.passed])
+    whole = keep is None and not since
+    while heap:
+        t = heappop(heap)[1]
+        g, number = totals.pop(t), t._number
         node: Node = t.node  # type: ignore[assignment]
-        g = totals.pop(number)
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
-        if t._hooks is not None if keep is None else number in keep:
+            if keep is None:
+                found[t] = g
+        if not whole and keep is not None and number in keep:
             found[t] = g
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
@@ -184,28 +174,23 @@ def walk(
         attrs = node.attrs
         for rule, x in edges:
             n = x._number
-            if n < since or (keep is not None and x.node is None and n not in keep):
+            if not whole and (n < since or (keep is not None and x.node is None and n not in keep)):
                 continue
             if n >= number:
                 raise stale(x, node)
-            part = rule(*arguments, **attrs) if attrs else rule(*arguments)
+            part = total = rule(*arguments, **attrs) if attrs else rule(*arguments)
             if getattr(part, "shape", None) != x._data.shape:
-                part = fit(part, x, node)
-            if n in totals:
-                total = totals[n] + part
-            else:
-                total = part
-                if x.node is None:
-                    leaves.append(x)
-                    if part is g or (part._data if create_graph else part).base is not None:
-                        total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
-            totals[n] = total
-            if steps is not None:
-                steps.append(Step(t, x, g, part, total))
-            if watcher is not None:
-                watcher.passed(Step(t, x, g, part, total))
-    for x in leaves:
-        g = totals[x._number]
+                part = total = fit(part, x, node)
+            if x in totals:
+                total = totals[x] + part
+            elif x.node is not None:
+                heappush(heap, (-n, x))
+            elif part is g or (part._data if create_graph else part).base is not None:
+                total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
+            totals[x] = total
+            for note in notes:
+                note(Step(t, x, g, part, total))
+    for x, g in totals.items():  # the leaves, which are all that is left
         found[x] = g if x._hooks is None else hooked(x, g, create_graph)
     return found
 
@@ -259,12 +244,10 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
 
 def fit(part: Any, x: Tensor, node: Node) -> Any:
     """What an input that was broadcast gets: the sum over the axes along which it was."""
-    if type(part) is not np.ndarray and not isinstance(part, Differentiable):
-        part = np.asarray(part)
+    recorded = isinstance(part, Differentiable)
+    part = part if recorded else np.asarray(part)
     try:
-        if isinstance(part, Differentiable):
-            return PRIMITIVES["sum_to"](part, shape=x._data.shape)
-        return sum_to(part, x._data.shape)
+        return PRIMITIVES["sum_to"](part, shape=x._data.shape) if recorded else sum_to(part, x._data.shape)
     except (ValueError, TypeError):  # a ShapeError is a ValueError
         raise GradientError(
             f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an "

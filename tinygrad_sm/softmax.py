@@ -23,26 +23,22 @@ from .errors import DataError
 from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-from .targets import (
-    NAME,
-    distributions,
-    divisor,
-    factors,
-    from_rows,
-    per_class,
-    read_targets,
-    reduced,
-    to_rows,
-)
+from .targets import distributions, divisor, factors, from_rows, per_class, read_targets, reduced, to_rows
 
 TINY = 1e-7  # a product with it is infinite for infinite numbers alone
-WIDE = 256  # classes: see row_sums
+NARROW, WIDE = 64, 256  # classes: see columns and row_sums
 
 
 @lru_cache(maxsize=64)
-def row_starts(n: int, k: int) -> Array:
-    """Where each row of an (n, k) array begins in the flattened array."""
-    return np.arange(0, n * k, k)
+def constants(n: int, k: int, dtype: Any) -> tuple[Array, ...]:
+    """What all (n, k) arrays share: where each row begins in the flattened array; TINY and 0 for each row; 1."""
+    return np.arange(0, n * k, k), np.full(n, TINY, dtype), np.zeros(n, dtype), np.ones((), dtype)
+
+
+def columns(m: Array, k: int) -> Array:
+    """A number for each row as k columns. NumPy takes rows one by one where it stretches them, and if they are
+    short, to write the columns out is quicker."""
+    return m.repeat(k).reshape(-1, k) if k < NARROW else m[:, None]
 
 
 def floating(z: Array) -> Array:
@@ -51,19 +47,19 @@ def floating(z: Array) -> Array:
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
-def shifted(z: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Logits z (N, K), the largest m of each row, d = z - m; in the flattened array, where each row begins,
-    and where its largest is."""
+def shifted(z: Array) -> tuple[Array, Array, Array, Array, tuple[Array, ...]]:
+    """Logits z (N, K), the largest m of each row, d = z - m; where the largest are in the flattened array; and
+    the constants."""
     n, k = z.shape
     if not z.flags.c_contiguous:
         z = np.ascontiguousarray(z)
-    start = row_starts(n, k)
+    start, tiny, _, _ = shared = constants(n, k, z.dtype)
     largest = z.argmax(1)
     largest += start
     m = z.ravel()[largest]
-    if not isfinite(m.dot(filled(TINY, z.dtype, n))):
+    if not isfinite(m.dot(tiny)):
         z, m = limits(z, m)
-    return z, m, z - m[:, None], start, largest
+    return z, m, z - columns(m, k), largest, shared
 
 
 class Rows:
@@ -72,13 +68,12 @@ class Rows:
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z: Array) -> None:
-        self.z, self.m, self.e, self.start, largest = shifted(z)
+        self.z, self.m, self.e, largest, (self.start, _, _, self.one) = shifted(z)
         np.exp(self.e, self.e)
         flat = self.e.ravel()
         flat[largest] = 0
         self.s = row_sums(self.e, 1)
         flat[largest] = 1
-        self.one = filled(1, self.e.dtype)
         self.total = self.s + self.one
 
     def a(self) -> Array:
@@ -123,16 +118,16 @@ class ByIndex:
     __slots__ = ("c", "e", "loss", "minus_others", "n", "place", "total", "z")
 
     def __init__(self, z: Array, t: Array, c: Array | None, n: Any) -> None:
-        _, _, e, start, _ = shifted(z)
-        self.z, self.c, self.n, self.e = z, c, n, [e]
+        _, _, e, _, (start, _, zeros, one) = shifted(z)
+        self.z, self.c, self.n, self.e = z, c, filled(n, e.dtype), [e]
         flat, self.place = e.ravel(), (place := start + t)
         d_t = flat[place]
         np.exp(e, e)
         e_t = flat[place]
-        flat[place] = filled(0, e.dtype, z.shape[0])
+        flat[place] = zeros
         self.minus_others = minus_others = row_sums(e, -1)
         self.total = e_t - minus_others
-        e_t -= filled(1, e.dtype)
+        e_t -= one
         e_t -= minus_others
         self.loss = loss = np.log1p(e_t, e_t)
         loss -= d_t
@@ -150,7 +145,7 @@ class ByIndex:
         scale = scale / self.total
         if self.c is not None:
             scale = scale * self.c
-        np.multiply(e, scale[:, None], e)
+        np.multiply(e, columns(scale, e.shape[1]), e)
         e.ravel()[self.place] = scale * self.minus_others
         return e
 
@@ -161,7 +156,7 @@ class ByDistribution:
     __slots__ = ("c", "loss", "n", "rows", "t")
 
     def __init__(self, z: Array, t: Array, c: Array, n: Any) -> None:
-        self.rows, self.n = (rows := Rows(z)), n
+        self.rows, self.n = (rows := Rows(z)), filled(n, z.dtype)
         self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
         self.loss = -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
@@ -224,7 +219,7 @@ def kernel(
     rows = to_rows(z, axis)
     t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
-    n = filled(divisor(t, c, reduction), rows.dtype)
+    n = divisor(t, c, reduction)
     saved: ByIndex | ByDistribution
     if t.ndim == 1 and not label_smoothing:
         saved = ByIndex(rows, t, c, n)
@@ -255,7 +250,7 @@ def definition(
 
 # fmt: off
 softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \mathrm{softmax}(z)",
-    kernel=kernel, definition=definition, public=NAME,
+    kernel=kernel, definition=definition, public="softmax_cross_entropy",
     rules=(
         lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
             from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),

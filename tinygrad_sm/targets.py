@@ -19,12 +19,12 @@ REDUCTIONS = ("mean", "sum", "none")
 
 def to_rows(z: Array, axis: int) -> Array:
     """z with the class axis last and all others in one: (N, K)."""
+    if z.ndim == 2 and axis in (-1, 1) and z.shape[1]:
+        return z
     if not -z.ndim <= axis < z.ndim:
         raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
     if not z.shape[axis]:
         raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
-    if z.ndim == 2 and axis in (-1, 1):
-        return z
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 
@@ -36,12 +36,17 @@ def from_rows(rows: Array, z: Array, axis: int) -> Array:
     return np.moveaxis(np.reshape(rows, moved), -1, axis)
 
 
+def without_classes(z: Array, axis: int) -> tuple[int, ...]:
+    """The shape of z without the class axis."""
+    return z.shape[:axis] + z.shape[axis:][1:]  # type: ignore[no-any-return]
+
+
 def read_targets(
     z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
 ) -> tuple[Array, Array | None]:
     """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
     k = z.shape[axis]
-    if not 0 <= label_smoothing <= 1:
+    if label_smoothing and not 0 <= label_smoothing <= 1:
         raise DataError(f"{NAME}: label_smoothing must be from 0 to 1, not {label_smoothing}")
     if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
         raise DataError(f"{NAME}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
@@ -51,7 +56,7 @@ def read_targets(
         t = to_rows(t, axis)
         check_distributions(t)
         return t, None
-    if t.shape != z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :]:
+    if t.shape != without_classes(z, axis):
         raise ShapeError(
             f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on "
             f"axis {axis}; give class indices of that shape without the axis, or distributions of that shape"
@@ -62,10 +67,10 @@ def read_targets(
     if ignore_index is not None:
         if not isinstance(ignore_index, (int, np.integer)):
             raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
-        kept = t != ignore_index
-        t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
-    unsigned = t.astype(np.uint64)  # a negative one becomes huge
-    if t.size and unsigned.item(unsigned.argmax()) >= k:  # which takes half the time of unsigned.max()
+        if t.size and t.item(t.argmin()) <= ignore_index:  # it mostly is below all
+            kept = t != ignore_index
+            t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
+    if t.size and not 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k:  # a quarter of the time of max()
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
             f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, "
@@ -127,9 +132,9 @@ def divisor(t: Array, c: Array | None, reduction: str) -> Any:
 def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:
     """The losses of the rows, summed and divided, or in the shape of the logits without the class axis."""
     if reduction == "none":
-        return np.reshape(loss, z.shape[: axis % z.ndim] + z.shape[axis % z.ndim + 1 :])
+        return np.reshape(loss, without_classes(z, axis))
     if not isinstance(loss, np.ndarray):
         return loss.sum() / n
     if loss.size > 1000 or loss.itemsize < 4:
         return loss.dtype.type(loss.sum(dtype=np.float64) / n)
-    return filled(1, loss.dtype, loss.size).dot(loss) / n  # the quickest sum of a few
+    return filled(1 / n, loss.dtype, loss.size).dot(loss)  # the quickest sum of a few

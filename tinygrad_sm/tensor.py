@@ -177,12 +177,13 @@ class Tensor(ArrayLike):
         >>> x.grad
         Tensor(54.)
         """
-        seed = self._seed(gradient, create_graph or tracing())
+        on_tensors = create_graph or tracing()
+        seed = self._seed(gradient, on_tensors)
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
-        elif create_graph or tracing():
+        elif on_tensors:
             with within(recording=create_graph, scope=("backward",)):
                 totals = walk(self, seed, True, keep)
         else:
@@ -225,11 +226,9 @@ class Tensor(ArrayLike):
             total = total.astype(self.dtype)
         if self._grad is not None:
             total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
-        if isinstance(total, Tensor):
-            return total
-        if self.node is not None or type(total) is not np.ndarray:
-            total = np.array(total)  # what a computed tensor got, others may have got too
-        return _constant(total)
+        if type(total) is np.ndarray and self.node is None:
+            return _constant(total)
+        return total if isinstance(total, Tensor) else _constant(np.array(total))  # others may have it too
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
@@ -245,7 +244,7 @@ class Tensor(ArrayLike):
                     f"backward: the gradient has shape {seed.shape}, not {self.shape}, the shape of "
                     f"{self.label}"
                 )
-        elif self.size != 1:
+        elif self._data.size != 1:
             raise GradientError(
                 f"backward: {self.label} has {self.size} entries, not one; reduce it first (.sum(), "
                 f".mean()), or give backward(gradient) of shape {self.shape}"

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backprop import order, walk, within
+from ..backprop import walk, within
 from ..tensor import Tensor
 from ..transforms import tree_map
-from .gradients import continuous
+from .gradients import continuous, order
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backprop import Node, Step, no_grad, order, walk, within
+from ..backprop import Node, Step, no_grad, walk, within
 from ..errors import GradientCheckError, TinygradError, UnsupportedError
 from ..reference import rule_source
 from ..tensor import Tensor
@@ -248,6 +248,21 @@ def _described(m: Mistake, name: str) -> str:
     some = f" ({m.wrong} of the {m.compared} entries compared are wrong)" if m.compared > 1 else ""
     numbers = f"got {m.got:.9g}, expected {m.expected:.9g}"
     return f"check_grads: the {what} by {name} is wrong{at}: {numbers}{some}"
+
+
+def order(root: Tensor, since: int = 0) -> list[Tensor]:
+    """Every computed tensor under root (and root), each after all that used it: the order of a backward pass.
+
+    Tensors with a number below `since` are left out.
+    """
+    found = {} if root.node is None else {root._number: root}
+    reached = list(found.values())
+    for t in reached:  # which grows on the way
+        for _, x in t.node.edges:  # type: ignore[union-attr]
+            if x.node is not None and x._number not in found and x._number >= since:
+                found[x._number] = x
+                reached.append(x)
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
 def _blamed(f: Flat, xs: Sequence[Any], highest: int) -> str:

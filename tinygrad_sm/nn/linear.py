@@ -120,8 +120,8 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         W, b = self.weight, self.bias
-        x = cast(x, W.dtype)
-        if not x.ndim or x.shape[-1] != self.in_features:
+        x = cast(x, W._data.dtype)
+        if x.shape[-1:] != (self.in_features,):
             raise ShapeError(
                 f"Linear: an input of shape {x.shape} does not fit the weight {W.shape}: its last axis must "
                 f"have {self.in_features} entries"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..backprop import tracing
 from ..errors import DataError, DtypeError, ShapeError
 from ..primitive import PRIMITIVES, primitive
 from ..tensor import Tensor
@@ -132,9 +133,15 @@ class CrossEntropyLoss(Loss):
             options["label_smoothing"] = self.label_smoothing
         if self.weight is not None:
             options["weight"] = self.weight
-        if np.ndim(targets) < z.ndim:
+        if np.ndim(targets) < z.ndim and (tracing() or contains(targets, self.ignore_index)):
             options["ignore_index"] = self.ignore_index
         return ops.softmax_cross_entropy(z, targets, **options)
+
+
+def contains(targets: Any, index: int) -> bool:
+    """May the index be among the targets? The usual one is below 0, and the least target is found quickly."""
+    t = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
+    return bool(t.dtype.kind not in "iu" or (t.size and t.item(t.argmin()) <= index))
 
 
 class NLLLoss(Loss):

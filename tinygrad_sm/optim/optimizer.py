@@ -119,29 +119,34 @@ class Optimizer:
         """Forget the gradients of all parameters."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.zero_grad()
+                p._grad = None
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
-        watcher = mode.get().watcher
+        watcher, memory, update = mode.get().watcher, self._memory, self.update
         for group in self.param_groups:
-            arrays, last = [], None  # this step's numbers, which most parameters share
+            plain = not group["weight_decay"] and not group["maximize"]
+            last, dtype = -1, None  # the numbers of one step are those of most parameters
             for p in group["params"]:
-                if p._grad is None:
+                if (grad := p._grad) is None:
                     continue
-                data, state, t = p._data, self.state.get(p), 0
+                data, state, t, count = p._data, self.state.get(p), 0, None
                 if state is None:
                     state = self.state[p] = self.begin(data, group)
-                    self._memory[p] = np.empty_like(data)
-                if (count := state.get("step")) is not None:
+                    memory[p] = np.empty_like(data)
+                if state and (count := state.get("step")) is not None:
                     t = count.item() + 1
-                if last is None or last != (t, data.dtype):
-                    arrays, last = self.as_arrays(t, group, data.dtype), (t, data.dtype)
+                if t != last or data.dtype is not dtype:
+                    arrays, last, dtype = self.as_arrays(t, group, data.dtype), t, data.dtype
+                    numbers = arrays[1:]
                 if watcher is not None and watcher.tracing:
                     watcher.stepped(self, group, p, state, arrays)
                 if count is not None:
                     count[...] = t
-                self.change(data, p._grad._data, self._memory[p], state, group, *arrays)
+                if plain:  # which is what change() does then, without its questions
+                    update(data, grad._data, memory[p], state, group, *numbers)
+                else:
+                    self.change(data, grad._data, memory[p], state, group, *arrays)
                 p._changed()
 
     def as_arrays(self, t: float, group: Group, dtype: Any) -> list[Array]:

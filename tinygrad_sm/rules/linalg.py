@@ -17,6 +17,13 @@ def T(a: Array) -> Array:
     return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
+def product(a: Array, b: Array, **options: Any) -> Array:
+    """NumPy's matmul. Two matrices go to dot, which gives the same and begins in half the time."""
+    if type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2 and not options:
+        return a.dot(b)
+    return np.matmul(a, b, **options)
+
+
 def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
     """g, a, b as matmul sees them: a vector on the left is one row, one on the right is one column."""
     if a.ndim == 1:
@@ -28,8 +35,6 @@ def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 def left(g: Array, a: Array, b: Array) -> Array:
     """g b^T, in the shape of a before its broadcast."""
-    if a.ndim == b.ndim == 2:
-        return g.dot(b.T)
     g, _, columns = matrices(g, a, b)
     da = g @ T(columns)
     return da if a.ndim > 1 else np.squeeze(da, -2)
@@ -37,8 +42,6 @@ def left(g: Array, a: Array, b: Array) -> Array:
 
 def right(g: Array, a: Array, b: Array) -> Array:
     """a^T g, in the shape of b before its broadcast."""
-    if a.ndim == b.ndim == 2:
-        return a.T.dot(g)
     g, rows, _ = matrices(g, a, b)
     db = T(rows) @ g
     return db if b.ndim > 1 else np.squeeze(db, -1)
@@ -111,10 +114,12 @@ def through_singular(g: Array, u: Array, s: Array, v: Array) -> Array:
 
 
 # function                         formula                    rules
-primitive(np.matmul,               r"a b",                    lambda g, y, a, b: left(g, a, b),       # g b^T
-                                                              lambda g, y, a, b: right(g, a, b),      # a^T g
-    shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column",
-    example="tg.matmul([[1., 2.]], [[3.], [4.]])")
+primitive(product,                 r"a b",                    lambda g, y, a, b:
+        g.dot(b.T) if a.ndim == b.ndim == 2 else left(g, a, b),
+                                                              lambda g, y, a, b:
+        a.T.dot(g) if a.ndim == b.ndim == 2 else right(g, a, b),
+    name="matmul", numpy=(np.matmul,), example="tg.matmul([[1., 2.]], [[3.], [4.]])",
+    shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column")
 contraction = primitive(lambda *x, subscripts, optimize=False: np.einsum(subscripts, *x, optimize=optimize),
                                    r"\sum x_1 x_2 \dots",     lambda g, y, i, *x, subscripts="", optimize=False:
         uncontract(g, x, i, subscripts, optimize), name="einsum", shapes="as the subscripts say")
