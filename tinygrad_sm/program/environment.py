@@ -145,6 +145,8 @@ class Environment:
             self._note(name, id(x))  # what is used of it is looked up where it is used
         elif isinstance(x, types.MethodType):
             yield from ((f"{name}.__self__", x.__self__), (name, x.__func__))
+        elif hasattr(x, "__wrapped__") and not isinstance(x, types.FunctionType):
+            yield f"{name}.__wrapped__", x.__wrapped__  # a compiled function, or a cached one
         elif isinstance(x, functools.partial):
             yield from ((f"{name}.func", x.func), (f"{name}.args", x.args), (f"{name}.keywords", x.keywords))
         elif isinstance(x, types.FunctionType):

@@ -8,7 +8,7 @@ optimiser changes in place is recorded as new values of the same arrays.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..primitive import DISPATCH, PRIMITIVES, Fused, Primitive, Rule
 from ..tensor import Tensor
 from .equations import Equation, Variable, substitute
 
-__all__ = ["Numbers", "Record", "Recorder", "Slot", "Traced", "TracedArray", "rule_of"]
+__all__ = ["Numbers", "Record", "Recorder", "Slot", "Traced", "TracedArray", "rule_of", "slots_in"]
 
 PACKAGE = str(Path(__file__).parents[1])
 BY_VALUE = {"argwhere", "bincount", "flatnonzero"}  # the shape of their result is not known beforehand
@@ -203,16 +203,17 @@ class Recorder:
 
     def made(self, tensor: Any, primitive: Primitive, inputs: Sequence[Any], attrs: Any) -> None:
         """Note one op."""
-        if not isinstance(tensor, Tensor) or primitive.name in BY_VALUE:
+        current = mode.get()
+        refs = tuple(map(self.slot, inputs))
+        if attrs:
+            attrs = {key: substitute(value, self._traced_array) for key, value in attrs.items()}
+        masks = [x for x in slots_in(attrs) if x.value.dtype == bool]
+        if not isinstance(tensor, Tensor) or primitive.name in BY_VALUE or masks:
             raise TraceError(
                 f"{primitive.name} gives what depends on the values of {inputs[0]!r:.80}, while a program is "
                 f"recorded that shall hold for others: compute it outside and pass it in as an argument, or "
                 f"use np.where"
             )
-        current = mode.get()
-        refs = tuple(map(self.slot, inputs))
-        if attrs:
-            attrs = {key: substitute(value, self._traced_array) for key, value in attrs.items()}
         if primitive.name == "random":
             self.drawn.append(attrs["rng"])
         kind = "gradient" if "backward" in current.scope[:1] else "intermediate"
@@ -334,6 +335,14 @@ class Recorder:
             part._data = slot.value = value = np.asarray(value)
             self._know(part, slot)
         return part
+
+
+def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:
+    """The slots among attributes."""
+    found: list[Slot] = []
+    for value in attrs.values():
+        substitute(value, lambda part: found.append(part) if isinstance(part, Slot) else None)
+    return found
 
 
 def _constant(array: Any) -> Tensor:

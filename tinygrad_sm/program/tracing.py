@@ -14,10 +14,10 @@ from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
 from .environment import Environment, names_in
-from .equations import Program, Variable, substitute
+from .equations import Program, Variable
 from .live import literal_of, naming
 from .optimising import same_bits
-from .recording import Recorder, Slot, Traced, TracedArray
+from .recording import Recorder, Slot, Traced, TracedArray, slots_in
 
 __all__ = ["Recording", "trace"]
 
@@ -261,11 +261,3 @@ def first_slot(recorder: Recorder, x: Any) -> Slot | None:
     if id(array) in recorder.updates:
         return recorder.updates[id(array)][0]
     return recorder.slots.get(id(x)) or recorder.slots.get(id(array))
-
-
-def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:
-    """The slots among attributes."""
-    found: list[Slot] = []
-    for value in attrs.values():
-        substitute(value, lambda part: found.append(part) if isinstance(part, Slot) else None)
-    return found

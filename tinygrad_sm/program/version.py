@@ -64,7 +64,7 @@ class Version:
         """Does a constant share its memory with what is watched or cannot change?"""
         if v.source is None or not v.source.value.flags.writeable:
             return True
-        return any(np.may_share_memory(v.source.value, a) for a in self.recording.arrays())
+        return any(np.may_share_memory(v.source.value, a) for a, _ in self.recording.before.values())
 
     # ---- what may change ----
 
@@ -201,7 +201,7 @@ def fixed(x: Any) -> Any:
 
 def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
     """What two recordings of the same function must have in common: every op, and every constant's bits."""
-    lasting = {id(a) for a in recording.arrays()} | {id(t._data) for t in recording.environment.tensors}
+    lasting = set(recording.before)
 
     def key(v: Variable) -> Any:
         if v.literal is not None:
