@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Mode, mode
+from ..backprop import mode
 from ..errors import BoundsError, CheckpointError, DtypeError, UnsupportedError
 from ..tensor import Tensor
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..backprop import mode
+from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..tensor import Tensor
 
 __all__ = ["Array", "Group", "Optimizer", "State"]

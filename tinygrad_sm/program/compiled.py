@@ -1,9 +1,9 @@
 """compile: a function that runs as straight-line NumPy from its third call on, and never silently wrong.
 
-A call that meets something new (another shape, another mode, a parameter more) is recorded while it runs as ever;
-the next one like it is recorded again. Both recordings must be the same program, and what was emitted must give
-the same bits on copies; from then on the emitted program runs, as long as all that the function can reach besides
-its arguments is what it was.
+A call that meets something new (another shape, another mode, a parameter more) is recorded while it runs as
+ever; the next one like it is recorded again. Both recordings must be the same program, and what was emitted must
+give the same bits on copies; from then on the emitted program runs, as long as all that the function can reach
+besides its arguments is what it was.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from itertools import zip_longest
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,18 +23,18 @@ from ..backprop import mode
 from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_map
-from .environment import PLAIN, Environment
+from .environment import PLAIN, STATE, Environment
 from .equations import Program
 from .optimising import same_bits
 from .tracing import Recording
-from .version import Version
+from .version import CHANGED, Version
 
 __all__ = ["Compiled", "compile"]
 
 MANY = 32  # versions of one function: something changes all the time
 
 
-def compile(f: Callable[..., Any]) -> Compiled:  # noqa: A001 (its name in the field)
+def compile(f: Callable[..., Any]) -> Compiled:
     """A function that does what f does, as straight-line NumPy without a graph.
 
     f  a function of arrays, such as tg.value_and_grad(loss), or a whole training step:
@@ -47,14 +48,15 @@ def compile(f: Callable[..., Any]) -> Compiled:  # noqa: A001 (its name in the f
             return loss
 
     The first two calls with arguments of certain shapes, dtypes and strides run as ever and are recorded; later
-    ones run the program, `.source`, that was recorded, with the same results to the last bit. Arguments that
-    are no arrays are fixed: another value is another program. Numbers of the optimiser (learning rate, momentum),
+    ones run the program that was recorded, `.source`, with the same results to the last bit. Arguments that are
+    no arrays are fixed: another value is another program. Numbers of the optimiser (learning rate, momentum),
     labels, random masks and the data of parameters are looked at in each call; whatever else the function reads
     is watched, and where it has changed the function is recorded anew. What is returned is new in each call, and
-    has no graph. Where gradients are asked through the function (tg.grad(tg.compile(f))), f itself runs.
+    has no graph; gradients stay in .grad as ever, which costs a little: end the step with zero_grad() if nobody
+    looks at them. Where a gradient is asked through the function (tg.grad(tg.compile(f))), f itself runs.
 
-    Raises TraceError, which says what to do, where f reads a value that it computes (`if t > 0`, t.item()), changes
-    anything but parameters, gradients and optimisers, or computes with something that changes and is not seen.
+    Raises TraceError, which says what to do, where f reads a value that it computes (`if t > 0`, t.item()),
+    changes anything but parameters, gradients and optimisers, or computes with what changes and is not seen.
 
     >>> import tinygrad_sm as tg
     >>> square = compile(tg.value_and_grad(lambda x: (x * x).sum()))
@@ -79,29 +81,29 @@ class Compiled:
             raise TraceError(f"compile takes a function, not {type(f).__name__}")
         functools.update_wrapper(self, f)
         self.f = f
-        self._latest: dict[Any, Version] = {}  # by the arguments' layout
-        self._all: dict[Any, list[Version]] = {}
-        self._recorded: dict[Any, list[Version]] = {}  # what was recorded once
+        self._call, self._count = f, -1  # that of the latest program of arrays alone, and how many it takes
+        self._all: dict[Any, list[Version]] = {}  # by the layout of the arguments
+        self._waiting: dict[Any, list[Version]] = {}  # what was recorded once
         self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
         self._last: Version | None = None
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == self._count and not kwargs:
+            try:
+                result = self._call(*args)
+            except AttributeError:  # an argument is no array
+                result = CHANGED
+            if result is not CHANGED:
+                return result
         current = mode.get()
         if current.watcher is not None:  # something else records, or looks at every op
             return self.f(*args, **kwargs)
-        arrays = args
-        key: Any = tuple([(x.shape, x.strides, x.dtype) if type(x) is np.ndarray else None for x in args])
-        if None in key or kwargs:
-            arrays, key = flattened(args, kwargs)
-            if arrays is None:
-                return self.f(*args, **kwargs)
-        key = key, current.recording
-        version = self._latest.get(key)
-        if version is not None and version.holds():
-            return version.run(arrays)
+        arrays, layout = flattened(args, kwargs)
+        if arrays is None:
+            return self.f(*args, **kwargs)
         with self._lock:
-            return self._look_again(key, arrays, args, kwargs)
+            return self._look_again((layout, current.recording), arrays, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
@@ -126,46 +128,50 @@ class Compiled:
 
     def _look_again(self, key: Any, arrays: Any, args: Any, kwargs: Any) -> Any:
         """Find a version for what is there now, or record one."""
+        versions = self._all.get(key, ())
+        for version in versions:
+            if (result := version.call(*arrays)) is not CHANGED:
+                self._run_next(version, args, kwargs)
+                return result
         environment = Environment(self.f)
-        for version in self._all.get(key, ()):
+        for version in versions:
             if version.fits(environment) and version.renew(environment):
-                self._latest[key] = self._last = version
-                return version.run(arrays)
+                if (result := version.call(*arrays)) is not CHANGED:
+                    self._run_next(version, args, kwargs)
+                    return result
         return self._record(key, environment, args, kwargs)
 
+    def _run_next(self, version: Version, args: Any, kwargs: Any) -> None:
+        """Let a version be the first to be tried."""
+        self._last = version
+        if not kwargs and all(type(x) is np.ndarray for x in args):
+            self._call, self._count = version.call, len(args)
+
     def _record(self, key: Any, environment: Environment, args: Any, kwargs: Any) -> Any:
+        """Run the function as ever, and record what it does."""
         recording = Recording(self.f, args, kwargs, environment)
         if isinstance(recording.error, TraceError):
             recording.undo()
         if recording.error is not None:
             raise recording.error
         try:
-            lasting = self._check_effects(recording)
-            program = recording.program() if lasting else None
-        except TraceError:
-            recording.undo()
-            raise
-        if program is None:
-            return recording.output(recording.values())
-        try:
-            version = Version(recording, program)
-            version.verify()
-            self._take(key, version)
+            if self._lasts(recording):
+                version = Version(recording, recording.program())
+                version.verify()
+                self._take(key, version)
         except TraceError:
             recording.undo()
             raise
         return recording.output(recording.values())
 
     def _take(self, key: Any, version: Version) -> None:
-        """Keep what was recorded: to be compared with the next recording, or to run."""
+        """Keep what was recorded: to run, or to be compared with the next recording."""
         for known in self._all.get(key, ()):
-            if known.fits(version.environment):
-                if known.signature == version.signature:  # with other settings, which therefore are only read
-                    known.settings_are_read = True
-                    known.renew(version.environment)
-                    self._latest[key] = self._last = known
-                    return
-        waiting = self._recorded.setdefault(key, [])
+            if known.fits(version.environment) and known.signature == version.signature:
+                known.settings_are_read = True  # it is the same with other settings
+                known.renew(version.environment)
+                return
+        waiting = self._waiting.setdefault(key, [])
         for before in waiting:
             if before.fits(version.environment):
                 waiting.remove(before)
@@ -177,55 +183,50 @@ class Compiled:
     def _keep(self, key: Any, version: Version) -> None:
         versions = self._all.setdefault(key, [])
         versions[:] = [v for v in versions if not v.fits(version.environment)]
-        versions.append(version)
-        self._latest[key] = self._last = version
+        versions.insert(0, version)
         if self.versions == MANY:
             warnings.warn(
-                f"compile: {getattr(self.f, '__name__', 'the function')} was recorded {MANY} times, because its "
-                f"arguments' shapes, its fixed arguments or what it closes over change all the time; pass what "
-                f"changes as arrays",
-                stacklevel=5,
+                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its fixed "
+                f"arguments or what it closes over change all the time; pass what changes as arrays",
+                stacklevel=6,
             )
 
-    def _check_effects(self, recording: Recording) -> bool:
-        """Was everything that changed recorded? False if an optimiser's state came to be: once, that is."""
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.f, "__name__", "the function"))
+
+    def _lasts(self, recording: Recording) -> bool:
+        """Was everything that changed recorded? False where an optimiser's state came to be: once, that is."""
         before, after = recording.environment, Environment(self.f)
-        name = getattr(self.f, "__name__", "the function")
         for array, copy in recording.before.values():
             if id(array) not in recording.recorder.updates and not same_bits(array, copy):
                 raise TraceError(
-                    f"compile: {name} writes into an array {array.shape} in a way that cannot be recorded "
+                    f"compile: {self._name} writes into an array {array.shape} in a way that cannot be recorded "
                     f"(p.data -= ..., x[...] = ...); let an optimiser do it, or return the new array"
                 )
         if any(t._data is not data for t, data in recording.data):
-            raise TraceError(
-                f"compile: {name} sets .data of a Tensor; let an optimiser do it, or do it outside"
-            )
+            raise TraceError(f"compile: {self._name} sets the .data of a Tensor; let an optimiser do it")
         if not recording.draws_are_recorded():
             raise TraceError(
-                f"compile: {name} draws random numbers from a generator in a way that cannot be recorded, and "
-                f"would get the same ones in each call; pass them in as an argument, or use nn.Dropout"
+                f"compile: {self._name} draws random numbers from a generator in a way that cannot be recorded, "
+                f"and would get the same ones in each call; pass them in as an argument, or use nn.Dropout"
             )
-        changed = [place for place in before.changed(after) if place]
-        if lost := [place for place in changed if "state" not in place]:
+        changed = before.changed(after)
+        if lost := [place for place in changed if not place.startswith(f"what {STATE}")]:
             raise TraceError(
-                f"compile: {name} changes {lost[0]}, which a compiled call would not do; return what is to be "
-                f"kept, and change it outside"
+                f"compile: {self._name} changes {lost[0]}, which a compiled call would not do; return what is "
+                f"to be kept, and change it outside"
             )
         return not changed and before.fingerprint == after.fingerprint
 
     def _check_same(self, before: Any, later: Any) -> None:
-        for one, other in zip(before, later, strict=False):
+        for one, other in zip_longest(before, later, fillvalue=("the number of ops", None)):
             if one != other:
                 raise TraceError(
-                    f"compile: two calls of {getattr(self.f, '__name__', 'the function')} did not compute the same: "
-                    f"{other[0]} is another. It uses something that changes from call to call and cannot be "
-                    f"watched (np.random, the time, a counter, .data); pass it in as an argument"
+                    f"compile: two calls of {self._name} did not compute the same: {other[0]} is another. It uses "
+                    f"something that changes from call to call and cannot be watched (np.random, the time, a "
+                    f"counter, .data); pass it in as an argument"
                 )
-        if len(before) != len(later):
-            raise TraceError(
-                "compile: two calls recorded different programs; pass in as an argument what differs"
-            )
 
 
 def flattened(args: Any, kwargs: Any) -> Any:
@@ -254,7 +255,7 @@ def flattened(args: Any, kwargs: Any) -> Any:
     return arrays, (tuple(key), _Held(held))
 
 
-class _Asked(Exception):  # noqa: N818 (no error)
+class _Asked(Exception):
     """A Tensor asks for its gradient."""
 
 
@@ -278,4 +279,3 @@ def tree_key(tree: Any) -> Any:
     if isinstance(tree, list):
         return "list", tuple(map(tree_key, tree))
     return tuple(map(tree_key, tree)) if isinstance(tree, tuple) else tree
-

@@ -8,7 +8,6 @@ optimisers. Modules and functions of libraries are taken to stay what they are.
 from __future__ import annotations
 
 import functools
-import operator
 import os
 import sys
 import types
@@ -81,33 +80,18 @@ class Environment:
             waiting += self._visit(name, x)
         self.gradients = [t._grad is not None for t in self.tensors]
 
-    def guard(self) -> Callable[[], bool]:
-        """A function that tells, as quickly as can be, whether the same things are in all places.
+    def tests(self, name: Callable[[Any], str]) -> list[str]:
+        """Python expressions that are true as long as the same things are in all places; name(thing) names one.
 
-        A number that is made anew is another thing: where it says no, the fingerprint has the last word.
+        A number that is made anew is another thing: where they are not true, the fingerprint has the last word.
         """
-        things: dict[str, Any] = {"is_": operator.is_}
-        named: dict[int, str] = {}
-        tests = []
-        for place in self.places:
-            for thing in place.things:
-                things[named.setdefault(id(thing), f"t{len(named)}")] = thing
-            if place.test:
-                tests.append(place.test.format(*(named[id(thing)] for thing in place.things)))
-        text = " and\n            ".join(dict.fromkeys(tests)) or "True"
-        source = (
-            f"def unchanged():\n    try:\n        return ({text})\n"
-            f"    except Exception:\n        return False\n"
-        )
-        exec(compile(source, "<guard>", "exec"), things)  # noqa: S102 (of nothing but the texts below)
-        return things["unchanged"]  # type: ignore[no-any-return]
+        return list(dict.fromkeys(p.test.format(*map(name, p.things)) for p in self.places if p.test))
 
     def changed(self, later: Environment) -> list[str]:
         """What is no longer as it was, by name."""
-        new = {(place.name, place.test): place.what for place in later.places}
-        old = {(place.name, place.test): place.what for place in self.places}
-        return [key[0] for key in old.keys() | new.keys()
-                if key not in new or key not in old or not _same(new[key], old[key])]  # fmt: skip
+        new, old = ({p.name: p.what for p in env.places if p.name} for env in (later, self))
+        names = dict.fromkeys((*old, *new))
+        return [n for n in names if n not in old or n not in new or not _same(old[n], new[n])]
 
     def _note(self, *parts: Any) -> None:
         self.fingerprint.append(parts)
@@ -182,7 +166,8 @@ class Environment:
         elif not now:
             test = "not {0}"
         elif any(isinstance(value, bool | int | float | complex | np.generic) for value in now.values()):
-            test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}})) and all(map(is_, {{0}}.values(), {{3}}))"
+            test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}}))"
+            test += " and all(map(is_, {0}.values(), {3}))"
         else:
             test = "{0} == {1}"
         things = items, now, list(now), list(now.values())
@@ -211,7 +196,7 @@ class Environment:
                         yield f"{variable}.{part}", inner
 
     def _optimizer(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
-        """Its parameters and state, and of its settings whether they are 0: their values are read each time."""
+        """Its parameters and state, and of its settings whether they are 0: the values are read each time."""
         self.optimizers.append(x)
         self._note(name, type(x))
         groups = list(x.param_groups)

@@ -139,7 +139,10 @@ class _Emitter:
     def _define(self, equation: Equation, text: str, root: str) -> None:
         """A name for an array that is there: once, if it is the same in each call."""
         name = self.names[equation.name]
-        if all(x.literal is not None or x.name in self.fixed for x in equation.reads) or root in ("", *self.fixed):
+        if all(x.literal is not None or x.name in self.fixed for x in equation.reads) or root in (
+            "",
+            *self.fixed,
+        ):
             self.setup.append(f"{name} = {text}")
             self.fixed.add(equation.name)
         else:
@@ -198,7 +201,9 @@ class _Emitter:
 
     def _let_go(self, i: int, equation: Equation) -> None:
         """Delete the names of a large array that has been read for the last time."""
-        for root in sorted({self.layout.roots[x.name] for x in [*equation.reads, equation.output] if x.literal is None}):
+        for root in sorted(
+            {self.layout.roots[x.name] for x in [*equation.reads, equation.output] if x.literal is None}
+        ):
             if self.layout.last.get(root) == i and root in self.held:
                 if self.program.variables[root].value.nbytes >= LARGE:
                     self.lines.append(f"del {', '.join(self.held.pop(root))}")
@@ -260,7 +265,17 @@ class _Emitter:
 
 def identifiers(program: Program) -> dict[str, str]:
     """A Python name for each variable, as near to its own as can be."""
-    taken = {"make", "run", "block", "np", "_", *dir(np), *dir(builtins), *keyword.kwlist, *keyword.softkwlist}
+    taken = {
+        "make",
+        "run",
+        "block",
+        "np",
+        "_",
+        *dir(np),
+        *dir(builtins),
+        *keyword.kwlist,
+        *keyword.softkwlist,
+    }
     names: dict[str, str] = {}
     for name, v in program.variables.items():
         if v.literal is None:

@@ -1,11 +1,11 @@
 """Where the results of a program go in memory.
 
-    a result goes into         when
-    its input's memory         it is a view of it
-    an array of its own        it is returned, or its op makes its own
-    the array to be updated    it is the new value of it, and nobody reads the old one any more
-    an input's place           each entry depends on that entry alone, and nobody reads the input any more
-    a part of one block        else; the parts of what nobody reads any more are taken again
+a result goes into         when
+its input's memory         it is a view of it
+an array of its own        it is returned, or its op makes its own
+the array to be updated    it is the new value of it, and nobody reads the old one any more
+an input's place           each entry depends on that entry alone, and nobody reads the input any more
+a part of one block        else; the parts of what nobody reads any more are taken again
 """
 
 from __future__ import annotations

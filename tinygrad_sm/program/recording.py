@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -78,9 +78,11 @@ class Numbers:
     dtype: Any
     counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
 
-    def current(self) -> list[Any]:
-        """The numbers of the next step."""
+    def current(self) -> list[Any] | None:
+        """The numbers of the next step; None if the steps are no longer counted alike."""
         t = self.counts[0].item() + 1 if self.counts else 0
+        if len(self.counts) > 1 and any(count != t - 1 for count in self.counts):
+            return None
         return self.optimizer.as_arrays(t, self.group, self.dtype)  # type: ignore[no-any-return]
 
 
@@ -171,7 +173,7 @@ for _name, _ufunc in {
     setattr(Box, f"__{_name}__", lambda a, b, f=_ufunc: f(a, b))
     setattr(Box, f"__r{_name}__", lambda a, b, f=_ufunc: f(b, a))
     setattr(Box, f"__i{_name}__", lambda a, b, f=_ufunc: f(a, b, out=(a,)))
-setattr(Box, "__neg__", lambda a: np.negative(a))  # noqa: B010, PLW0108
+setattr(Box, "__neg__", lambda a: np.negative(a))  # noqa: B010
 
 
 class Recorder:

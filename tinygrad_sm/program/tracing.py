@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import now, within
+from ..backprop import mode, now, within
 from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
@@ -42,7 +42,7 @@ def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
     out = sum(v2)
     """
     if not callable(f):
-        return np.trace(f, *inputs, **options)  # type: ignore[return-value, arg-type]
+        return np.trace(f, *inputs, **options)
     environment = Environment(f)
     recording = Recording(f, inputs, options, environment)
     recording.undo()
@@ -60,7 +60,7 @@ class Recording:
 
     def __init__(self, f: Callable[..., Any], args: Any, kwargs: Any, environment: Environment) -> None:
         self.f, self.environment = f, environment
-        self.began = now()
+        self.began, self.recorded = now(), mode.get().recording
         self.recorder = recorder = Recorder()
         self.data = [(t, t._data) for t in environment.tensors]
         self.before = {id(a): (a, a.copy()) for a in self.arrays()}
@@ -79,7 +79,7 @@ class Recording:
         try:
             with within(watcher=recorder):
                 self.result = f(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 (it is raised later, when all is as it was)
+        except Exception as error:
             self.error = error
         finally:
             self.as_arrays = {id(x) for x in tree_leaves(self.result) if isinstance(x, TracedArray)}
@@ -107,9 +107,9 @@ class Recording:
     def _argument_names(self, args: Any, kwargs: Any) -> dict[str, Any]:
         """What the function calls its arguments."""
         try:
-            parameters = inspect.signature(self.f).parameters.values()
+            parameters = list(inspect.signature(self.f).parameters.values())
         except (TypeError, ValueError):
-            parameters = ()
+            parameters = []
         names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         named = {**dict(zip(names, args, strict=False)), **kwargs}
         return {name: x for name, x in named.items() if isinstance(x, Traced)}
@@ -153,6 +153,10 @@ class Recording:
 
     def _is_computed(self, x: Any) -> bool:
         return isinstance(x, Tensor) and all(x is not t for t in self.environment.tensors)
+
+    def is_one_tensor(self) -> bool:
+        """Is the result one Tensor that was computed?"""
+        return self._is_computed(self.result) and id(self.result) not in self.as_arrays
 
     def fixed_results(self) -> list[Any]:
         """What else was returned."""

@@ -1,143 +1,162 @@
-"""One recorded program of a compiled function, ready to run."""
+"""One recorded program of a compiled function, ready to run.
+
+What is done at each call (has anything changed? the numbers of the optimisers, the program, the gradients) is
+written out as one function, too: it takes a small part of the time of the smallest program.
+"""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..backprop import now
+from ..backprop import mode, now
 from ..errors import TraceError
 from ..tensor import Tensor
 from .environment import Environment
 from .equations import Program, Variable, substitute
 from .fast import emit
 from .optimising import frozen, optimised, same_bits
-from .recording import Numbers
 from .tracing import Recording
 
-__all__ = ["Version", "signature"]
+__all__ = ["CHANGED", "Version"]
+
+CHANGED = object()  # what a call gives where something is no longer what it was
 
 
 class Version:
     """A program with the parameters, optimisers and arrays that it works on.
 
-    It may run in several threads at once: each takes a `run` with buffers of its own from those that are free.
+    call       call(*arrays) runs it, or gives CHANGED; in several threads at once each takes a `run` with a block
+               of memory of its own from those that are free
+    signature  what another recording of the same must have in common
+    settings_are_read  whether the numbers in an optimiser's settings come in by `numbers` alone, so that the
+               program holds for others: known as soon as it was recorded with two of them
     """
 
+    call: Callable[..., Any]
+
     def __init__(self, recording: Recording, program: Program) -> None:
-        self.recording, self.output = recording, recording.output
+        self.recording = recording
+        self.signature = signature(recording, program)
         self.program = program = optimised(program)
-        known = {id(t): t for t in recording.environment.tensors}
-        gradients = {id(grad._data): p for p, grad in recording.grads if grad is not None}
+        owners = {id(grad._data): p for p, grad in recording.grads if grad is not None}
         inputs = [v for v in program.inputs if v.literal is None]
-        numbers = [v for v in inputs if v.kind == "number"]
-        self.read = [v for v in inputs if id(v.source.value) in gradients]
-        self.readers = [gradients[id(v.source.value)] for v in self.read]
-        self.sources = list(dict.fromkeys(v.source.source[0] for v in numbers))
-        self.picks = [
-            (self.sources.index(source), place) for source, place in (v.source.source for v in numbers)
-        ]
-        self.numbers = numbers
-        self.emitted = emit(program, [*numbers, *self.read])
+        self.numbers = [v for v in inputs if v.kind == "number"]
+        self.added_to = [v for v in inputs if id(v.source.value) in owners]  # gradients that others are added to
+        self.owners = [owners[id(v.source.value)] for v in self.added_to]
+        self.sources = list(dict.fromkeys(v.source.source[0] for v in self.numbers))
+        self.emitted = emit(program, [*self.numbers, *self.added_to])
         space: dict[str, Any] = {}
-        exec(compile(self.emitted.source, "<program>", "exec"), space)  # noqa: S102 (see fast: names are identifiers)
+        exec(compile(self.emitted.source, "<program>", "exec"), space)  # its names are identifiers, see fast
         self._make: Callable[..., Any] = space["make"]
-        self.tensors = [v.source.thing for v in self.emitted.stays if isinstance(v.source.thing, Tensor)]
-        for t in self.tensors:
-            if id(t) not in known and t._number < recording.began:
-                raise TraceError(
-                    f"compile: the function reads {t.label}, which it reaches in a way that cannot be watched; pass "
-                    f"it in as an argument, or let the function name it"
-                )
+        self._check_reach()
         self.updated = [t for t in recording.environment.tensors if id(t._data) in recording.recorder.updates]
         self.kept = [(p, grad is not None) for p, grad in recording.kept_gradients()]
-        self.signature = signature(recording, program)
-        self.settings_are_read = False  # known to come in by `numbers` alone
-        self._made_inside = [
-            v for v in program.inputs if v.kind == "constant" and v.literal is None and not self._is_reached(v)
-        ]
+        constants = [v for v in inputs if v.kind == "constant" and not self._is_reached(v)]
+        self._are_made_of_others = bool(constants)  # perhaps: of the contents of arrays that are reached
+        self._settings = [snapshot(source.group) for source in self.sources]
+        self.settings_are_read = False
         self.renew(recording.environment)
 
+    def _check_reach(self) -> None:
+        known = {id(t) for t in self.recording.environment.tensors}
+        for v in self.emitted.stays:
+            t = v.source.thing
+            if isinstance(t, Tensor) and id(t) not in known and t._number < self.recording.began:
+                raise TraceError(
+                    f"compile: the function reads {t.label}, which it reaches in a way that cannot be watched; "
+                    f"pass it in as an argument, or let the function name it"
+                )
+
     def _is_reached(self, v: Variable) -> bool:
-        """Does a constant share its memory with what is watched or cannot change?"""
-        if v.source is None or not v.source.value.flags.writeable:
-            return True
-        return any(np.may_share_memory(v.source.value, a) for a, _ in self.recording.before.values())
+        """Does a constant share its memory with what is watched, or can it not change?"""
+        array = v.source.value if v.source else v.value
+        watched = self.recording.before.values()
+        return not array.flags.writeable or any(np.may_share_memory(array, a) for a, _ in watched)
 
     # ---- what may change ----
 
     def renew(self, environment: Environment) -> bool:
-        """Take things as they are now; False if the settings of an optimiser changed, for the first time."""
+        """Take things as they are now; False if it is not known whether the program holds for the settings."""
         settings = [snapshot(source.group) for source in self.sources]
-        if hasattr(self, "_settings") and settings != self._settings and not self.settings_are_read:
+        if settings != self._settings and not self.settings_are_read:
             return False
-        self.environment, self.fingerprint = environment, environment.fingerprint
-        self.gradients = environment.gradients
-        self._unchanged = environment.guard()
-        self._settings = settings
-        self._watched = [(t, t._number, t._data) for t in environment.tensors]
-        self._contents = [(a, a.copy()) for a in environment.arrays] if self._made_inside else []
-        self._free: list[Callable[..., Any]] = []
+        self.environment, self._settings = environment, settings
+        arrays = environment.arrays if self._are_made_of_others else []
+        self._contents = [(array, array.copy()) for array in arrays]
+        self._write_call()
         return True
 
     def fits(self, environment: Environment) -> bool:
         """Is it the program for things as they are?"""
-        if self.fingerprint != environment.fingerprint or self.gradients != environment.gradients:
-            return False
+        mine = self.environment
+        same = mine.fingerprint == environment.fingerprint and mine.gradients == environment.gradients
+        return same and self._contents_hold()
+
+    def _contents_hold(self) -> bool:
         return all(same_bits(array, copy) for array, copy in self._contents)
 
-    def holds(self) -> bool:
-        """Is all as it was, as far as can be seen at a glance?"""
-        if not self._unchanged():
+    def _settings_hold(self, i: int) -> bool:
+        """Does the program hold for the settings of the optimiser, which are others?"""
+        source, before = self.sources[i], self._settings[i]
+        if not self.settings_are_read or not alike(source.group, before):
             return False
-        for t, number, data in self._watched:
-            if t._number != number and (t._data is not data or not self._recheck()):
-                return False
-        for i, source in enumerate(self.sources):
-            if source.group != self._settings[i]:
-                if not self.settings_are_read or not alike(source.group, self._settings[i]):
-                    return False
-                self._settings[i] = snapshot(source.group)
-        return not self._contents or all(same_bits(array, copy) for array, copy in self._contents)
-
-    def _recheck(self) -> bool:
-        """After an update elsewhere: do the same Tensors still require a gradient?"""
-        if Environment(self.recording.f).fingerprint != self.fingerprint:
-            return False
-        self._watched = [(t, t._number, data) for t, _, data in self._watched]
+        before.update(snapshot(source.group))
         return True
 
     # ---- running ----
 
     def make(self, array: Callable[[Variable], Any]) -> Callable[..., Any]:
-        """A `run` with its own buffers, on the arrays given for the variables that stay."""
+        """A `run` with its own memory, on the arrays given for the variables that stay."""
         return self._make(*map(array, self.emitted.stays), *self.emitted.things.values())  # type: ignore[no-any-return]
 
-    def run(self, arrays: Any) -> Any:
-        """One call."""
-        current = [source.current() for source in self.sources]
-        numbers = [current[source][place] for source, place in self.picks]
-        gradients = [p._grad._data for p in self.readers]  # type: ignore[union-attr]
-        try:
-            run = self._free.pop()
-        except IndexError:
-            run = self.make(array_now)
-        results = run(*arrays, *numbers, *gradients)
-        self._free.append(run)
-        for t in self.updated:
-            t._number = now()
-        if self.updated:
-            self._watched = [(t, t._number, data) for t, _, data in self._watched]
-        n = len(results)
-        for p, there in reversed(self.kept):
-            if there:
-                n -= 1
-                p._grad = constant(results[n])
-            else:
-                p._grad = None
-        return self.output(results[:n])
+    def _write_call(self) -> None:
+        """Write out what is done at each call."""
+        things: dict[str, Any] = {
+            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant, "self": self,
+            "free": [], "make": lambda: self.make(array_now), "output": self.recording.output,
+        }  # fmt: skip
+        names: dict[int, str] = {}
+
+        def name(thing: Any) -> str:
+            text = names.setdefault(id(thing), f"t{len(names)}")
+            things[text] = thing
+            return text
+
+        env, arguments = self.environment, [f"x{i}" for i in range(len(self.program.arguments))]
+        seen = name([t._number for t in env.tensors])
+        tests = [f"mode().recording is {self.recording.recorded}", "mode().watcher is None"]
+        for x, slot in zip(arguments, self.recording.inputs, strict=True):
+            a = slot.value
+            tests.append(f"{x}.shape == {a.shape} and {x}.strides == {a.strides} and {x}.dtype == {name(a.dtype)}")
+        tests += env.tests(name)
+        tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
+        tests += [
+            f"({name(s.group)} == {name(before)} or self._settings_hold({i}))"
+            for i, (s, before) in enumerate(zip(self.sources, self._settings, strict=True))
+        ]
+        tests += ["self._contents_hold()"] * bool(self._contents)
+        lines = ["try:", f"    if not ({' and '.join(tests)}):", "        return CHANGED"]
+        lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
+        lines += [f"n{i} = {name(source)}.current()" for i, source in enumerate(self.sources)]
+        lines += [f"if n{i} is None:\n        return CHANGED" for i in range(len(self.sources))]
+        given = [f"n{self.sources.index(v.source.source[0])}[{v.source.source[1]}]" for v in self.numbers]
+        given += [f"{name(p)}._grad._data" for p in self.owners]
+        lines += ["run = free.pop() if free else make()", f"r = run({', '.join([*arguments, *given])})"]
+        lines += ["free.append(run)"]
+        place = {id(t): i for i, t in enumerate(env.tensors)}
+        lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
+        n = len(self.program.outputs) - sum(there for _, there in self.kept)
+        results = "constant(r[0])" if self.recording.is_one_tensor() else f"output(r[:{n}])"
+        for p, there in self.kept:
+            lines.append(f"{name(p)}._grad = {f'constant(r[{n}])' if there else None}")
+            n += there
+        body = "".join(f"    {line}\n" for line in [*lines, f"return {results}"])
+        exec(compile(f"def call({', '.join(arguments)}):\n{body}", "<call>", "exec"), things)
+        self.call = things["call"]
 
     def verify(self) -> None:
         """Run once on copies of what was there, and compare every bit with what the function did."""
@@ -147,23 +166,18 @@ class Version:
         def array(v: Variable) -> Any:
             return copies.get(id(v.source.value), v.source.value)
 
-        run = self.make(array)
         inputs = [slot.value for slot in recording.inputs]
-        numbers = [v.source.value for v in self.numbers]
         with recording.draws_again():
-            results = run(*inputs, *numbers, *(array(v) for v in self.read))
-        expected = [v.source.value for v in self.program.outputs]
-        pairs = [
-            (v.name, got, want) for v, got, want in zip(self.program.outputs, results, expected, strict=True)
-        ]
-        for key in recording.recorder.updates:
-            if key in copies:
-                pairs.append(("an updated array", copies[key], recording.before[key][0]))
+            results = self.make(array)(*inputs, *map(array, [*self.numbers, *self.added_to]))
+        pairs = [(v.name, x, v.source.value) for v, x in zip(self.program.outputs, results, strict=True)]
+        updates = recording.recorder.updates.items()
+        pairs += [(v.name, copies[key], recording.before[key][0]) for key, (v, _) in zip(
+            [key for key, _ in updates], self.program.updates, strict=True) if key in copies]  # fmt: skip
         for name, got, want in pairs:
             if not same_bits(got, want):
                 raise TraceError(
-                    f"compile: the recorded program gives other bits for {name} than the function itself; something "
-                    f"in it could not be seen; please do without compile here, and report it"
+                    f"compile: the recorded program gives other bits for {name} than the function itself: "
+                    f"something in it could not be seen. Do without compile for this function"
                 )
 
 
@@ -187,9 +201,8 @@ def alike(group: dict[str, Any], before: dict[str, Any]) -> bool:
 
 
 def constant(array: Any) -> Tensor:
-    t = Tensor(0)
-    t._data = array if isinstance(array, np.ndarray) else np.asarray(array)
-    return t
+    """An array, or NumPy's scalar, as a Tensor."""
+    return Tensor(array)
 
 
 def fixed(x: Any) -> Any:
@@ -201,27 +214,23 @@ def fixed(x: Any) -> Any:
 
 def signature(recording: Recording, program: Program) -> list[tuple[str, Any]]:
     """What two recordings of the same function must have in common: every op, and every constant's bits."""
-    lasting = set(recording.before)
 
     def key(v: Variable) -> Any:
         if v.literal is not None:
             return type(v.number), v.literal
-        if v.kind != "constant" or id(v.source.value) in lasting:
+        if v.kind != "constant" or id(v.source.value) in recording.before:
             return v.name
-        return v.name, v.shape, v.dtype.str, v.value.tobytes()
+        return v.name, fixed(v.value)
 
     def part(x: Any) -> Any:
         if isinstance(x, Variable):
             return key(x)
         return fixed(x) if isinstance(x, np.ndarray) else x
 
-    found = [
+    found: list[tuple[str, Any]] = [
         (str(e), (id(e.primitive), tuple(map(key, e.inputs)), e.output.shape, e.output.dtype.str,
-                  frozen({k: substitute(x, part) for k, x in e.attrs.items()})))
+                  frozen({name: substitute(value, part) for name, value in e.attrs.items()})))
         for e in program
     ]  # fmt: skip
-    found += [
-        (f"a result ({type(x).__name__})", fixed(x)) for x in recording.fixed_results()
-    ]
+    found += [(f"a result ({type(x).__name__})", fixed(x)) for x in recording.fixed_results()]
     return [*found, ("what is returned", tuple(map(key, program.outputs)))]
-
