@@ -1,18 +1,21 @@
 """What a training step costs: `python tests/bench/bench_step.py [--tiny]` prints a table of ratios.
 
-A step is forward, backward and stochastic gradient descent of a multi-layer perceptron with softmax and
-cross-entropy on class indices, in float32, on one thread, over batches that take turns. Plain NumPy, as a
+A step is forward, backward and stochastic gradient descent (below, Adam) of a multi-layer perceptron with
+softmax and cross-entropy on class indices, in float32, on one thread, over batches that take turns. Plain NumPy, as a
 good student writes it, is 1.00. All take turns in every round, in an order that changes; in the table stands
 the median over the rounds of the ratio to plain NumPy in the same round. All start from the same parameters
 and make the same steps; after a first round, which is not counted, the parameters must be the same up to
-rounding. Peers are measured where installed.
+rounding. Peers are measured where installed. At the end stand the most memory that a step took at one moment
+besides parameters, their optimiser's state and inputs, and what recording and emitting a step costs.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
+import tracemalloc
 from collections.abc import Callable
 from math import isfinite
 from time import perf_counter
@@ -29,6 +32,7 @@ import tinygrad_sm as tg  # noqa: E402
 from tinygrad_sm import nn, optim  # noqa: E402
 
 LEARNING_RATE = 0.05
+ADAMS_RATE, BETA1, BETA2, EPS = 0.001, 0.9, 0.999, 1e-8
 BATCHES = 8  # that take turns
 APART = 2e-5  # how far parameters may be apart after the first round, relative to the largest
 
@@ -38,6 +42,7 @@ class Network(NamedTuple):
     batch: int
     steps: int  # in each round
     rounds: int
+    adam: bool = False
 
     def __str__(self) -> str:
         return f"{'-'.join(map(str, self.sizes))}, {self.batch}"
@@ -67,7 +72,7 @@ NETWORKS = [
 ]
 TINY = [Network((3, 16, 11), 32, 3, 3), Network((3, 8, 8, 11), 16, 3, 3)]
 
-Step = Callable[[Any, Any], None]  # one batch, one update
+Step = Callable[[Any, Any], Any]  # one batch, one update
 Made = tuple[Step, list[tuple[Any, Any]], Callable[[], list[Any]]]  # the step, its batches, the parameters
 
 
@@ -77,6 +82,15 @@ Made = tuple[Step, list[tuple[Any, Any]], Callable[[], list[Any]]]  # the step, 
 def plain_numpy(net: Network) -> Made:
     p = net.parameters()
     weights, biases, rows = p[::2], p[1::2], np.arange(net.batch)
+    means, squares, t = [np.zeros_like(a) for a in p], [np.zeros_like(a) for a in p], 0
+
+    def adam(gradients: list[Any]) -> None:
+        nonlocal t
+        t += 1
+        for a, g, m, v in zip(p, gradients, means, squares, strict=True):
+            m[...] = BETA1 * m + (1 - BETA1) * g
+            v[...] = BETA2 * v + (1 - BETA2) * g**2
+            a -= ADAMS_RATE * (m / (1 - BETA1**t)) / (np.sqrt(v / (1 - BETA2**t)) + EPS)
 
     def step(x: Any, t: Any) -> None:
         inputs, z = [], x
@@ -90,12 +104,18 @@ def plain_numpy(net: Network) -> Made:
         d = a
         d[rows, t] -= 1
         d /= len(x)
+        gradients = []
         for i in reversed(range(len(weights))):
             dW, db = inputs[i].T @ d, d.sum(axis=0)
             if i:
                 d = (d @ weights[i].T) * (inputs[i] > 0)
-            weights[i] -= LEARNING_RATE * dW
-            biases[i] -= LEARNING_RATE * db
+            if net.adam:
+                gradients += [db, dW]
+            else:
+                weights[i] -= LEARNING_RATE * dW
+                biases[i] -= LEARNING_RATE * db
+        if net.adam:
+            adam(gradients[::-1])
 
     return step, net.batches(), lambda: p
 
@@ -115,8 +135,37 @@ def tuned_numpy(net: Network) -> Made:
     flat, e = layers[-1][2].ravel(), layers[-1][2]
     backward = [(*layer, before) for layer, before in zip(layers[:0:-1], layers[-2::-1], strict=True)]
     W0, b0, _, dW0, db0, _, _ = layers[0]
+    beta1, rest1, beta2, rest2 = (np.array(x, f4) for x in (BETA1, 1 - BETA1, BETA2, 1 - BETA2))
+    state = {id(a): (np.zeros_like(a), np.zeros_like(a), np.empty_like(a)) for a in p}
+    length, eps = np.empty((), f4), np.empty((), f4)  # lr c / (1 - β₁ᵗ) and eps c at step t, c = √(1 - β₂ᵗ)
+    steps = 0
+
+    def sgd(a: Any, g: Any) -> None:
+        np.multiply(g, rate, g)
+        np.subtract(a, g, a)
+
+    def adam(a: Any, g: Any) -> None:
+        m, v, d = state[id(a)]
+        np.multiply(m, beta1, m)
+        np.multiply(g, rest1, d)
+        np.add(m, d, m)
+        np.multiply(v, beta2, v)
+        np.multiply(g, g, g)
+        np.multiply(g, rest2, g)
+        np.add(v, g, v)
+        np.sqrt(v, d)
+        np.add(d, eps, d)
+        np.divide(m, d, d)
+        np.multiply(d, length, d)
+        np.subtract(a, d, a)
 
     def step(x: Any, t: Any) -> None:
+        nonlocal steps
+        update = sgd
+        if net.adam:
+            update, steps = adam, steps + 1
+            c = (1 - BETA2**steps) ** 0.5
+            length[...], eps[...] = ADAMS_RATE * c / (1 - BETA1**steps), EPS * c
         h = x
         for W, b, z, _, _, _, _ in layers:
             np.dot(h, W, z)
@@ -158,16 +207,12 @@ def tuned_numpy(net: Network) -> Made:
             np.greater(h, 0, positive)
             np.multiply(dh, positive, dh)
             d = dh
-            np.multiply(dW, rate, dW)
-            np.subtract(W, dW, W)
-            np.multiply(db, rate, db)
-            np.subtract(b, db, b)
+            update(W, dW)
+            update(b, db)
         np.dot(x.T, d, dW0)
         ones_n.dot(d, db0)
-        np.multiply(dW0, rate, dW0)
-        np.subtract(W0, dW0, W0)
-        np.multiply(db0, rate, db0)
-        np.subtract(b0, db0, b0)
+        update(W0, dW0)
+        update(b0, db0)
 
     return step, net.batches(), lambda: p
 
@@ -175,40 +220,59 @@ def tuned_numpy(net: Network) -> Made:
 # ---- this package ----
 
 
-def tensors(net: Network) -> Made:
+def optimizer_of(net: Network, parameters: Any) -> Any:
+    if net.adam:
+        return optim.Adam(parameters, lr=ADAMS_RATE, betas=(BETA1, BETA2), eps=EPS)
+    return optim.SGD(parameters, lr=LEARNING_RATE)
+
+
+def tensors(net: Network, compiled: bool = False) -> Made:
     p = [tg.Tensor(array, requires_grad=True) for array in net.parameters()]
     layers = list(zip(p[::2], p[1::2], strict=True))
-    optimizer = optim.SGD(p, lr=LEARNING_RATE)
+    optimizer = optimizer_of(net, p)
 
-    def step(x: Any, t: Any) -> None:
+    def step(x: Any, t: Any) -> Any:
         h = x
         for W, b in layers[:-1]:
             h = tg.relu(h @ W + b)
         W, b = layers[-1]
         loss = tg.softmax_cross_entropy(h @ W + b, t)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
+        return loss
 
+    if compiled:
+        return tg.compile(step), net.batches(), lambda: [t.data for t in p]
     return step, [(tg.Tensor(x), t) for x, t in net.batches()], lambda: [t.data for t in p]
 
 
-def sequential(net: Network) -> Made:
+def compiled_tensors(net: Network) -> Made:
+    return tensors(net, compiled=True)
+
+
+def sequential(net: Network, compiled: bool = False) -> Made:
     start, modules = net.parameters(), []
     for W, b in zip(start[::2], start[1::2], strict=True):
         layer = nn.Linear(*W.shape)
         layer.weight.data, layer.bias.data = W.T.copy(), b
         modules += [layer, nn.ReLU()]
     model, criterion = nn.Sequential(*modules[:-1]), nn.CrossEntropyLoss()
-    optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    optimizer = optimizer_of(net, model.parameters())
 
-    def step(x: Any, t: Any) -> None:
+    def step(x: Any, t: Any) -> Any:
         loss = criterion(model(x), t)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        optimizer.zero_grad()
+        return loss
 
+    step = tg.compile(step) if compiled else step
     return step, net.batches(), lambda: [p.data.T for p in model.parameters()]
+
+
+def compiled_sequential(net: Network) -> Made:
+    return sequential(net, compiled=True)
 
 
 # ---- peers ----
@@ -220,6 +284,8 @@ def pytorch(net: Network) -> Made:
     p = [torch.tensor(array, requires_grad=True) for array in net.parameters()]
     layers = list(zip(p[::2], p[1::2], strict=True))
     optimizer = torch.optim.SGD(p, lr=LEARNING_RATE)
+    if net.adam:
+        optimizer = torch.optim.Adam(p, lr=ADAMS_RATE, betas=(BETA1, BETA2), eps=EPS)
 
     def step(x: Any, t: Any) -> None:
         h = x
@@ -308,7 +374,9 @@ OURS: dict[str, Callable[[Network], Made]] = {
     "plain NumPy": plain_numpy,
     "tuned NumPy": tuned_numpy,
     "tinygrad_sm, tensors": tensors,
+    "the same, compiled": compiled_tensors,
     "tinygrad_sm, nn.Sequential": sequential,
+    "the same, compiled ": compiled_sequential,
 }
 PEERS: dict[str, tuple[str, Callable[[Network], Made]]] = {
     "PyTorch": ("torch", pytorch),
@@ -353,16 +421,57 @@ def measure(net: Network, makers: dict[str, Callable[[Network], Made]]) -> tuple
     return ratios, float(np.median(rounds["plain NumPy"])) / net.steps * 1e6
 
 
+def memory(net: Network, make: Callable[[Network], Made]) -> float:
+    """The most memory, in kB, that building a step and running it took at one moment, besides its parameters."""
+    tracemalloc.start()
+    try:
+        step, batches, parameters = make(net)
+        for i in range(4):
+            step(*batches[i])
+        held = sum(a.nbytes for a in parameters()) * (3 if net.adam else 1)
+        held += sum(x.nbytes + t.nbytes for x, t in batches if isinstance(x, np.ndarray))
+        gc.collect()
+        tracemalloc.reset_peak()
+        for i in range(4):
+            step(*batches[i])
+        return (tracemalloc.get_traced_memory()[1] - held) / 1000
+    finally:
+        tracemalloc.stop()
+
+
+def recording(net: Network) -> float:
+    """The milliseconds that the first call of a compiled step takes more than it does uncompiled."""
+    times = []
+    for _ in range(5):
+        step, batches, _ = compiled_tensors(net)
+        step(*batches[0])  # as SGD has no state yet, the second call is the first that is recorded
+        began = perf_counter()
+        step(*batches[1])
+        times.append(perf_counter() - began)
+    return float(np.median(times)) * 1e3
+
+
+def table(title: str, networks: list[Network], makers: dict[str, Callable[[Network], Made]]) -> None:
+    columns = [measure(net, makers) for net in networks]
+    print(f"{title}: layers, batch".ljust(28), *(str(net).rjust(20) for net in networks), sep="")
+    for name in makers:
+        print(name.ljust(28), *(f"{ratios[name]:20.2f}" for ratios, _ in columns), sep="")
+    print("plain NumPy, µs a step".ljust(28), *(f"{micros:20.0f}" for _, micros in columns), sep="")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="What a training step costs, as ratios to plain NumPy.")
     parser.add_argument("--tiny", action="store_true", help="small networks, few steps: does it run?")
     networks = TINY if parser.parse_args().tiny else NETWORKS
     makers = OURS | {name: make for name, (module, make) in PEERS.items() if installed(module)}
-    columns = [measure(net, makers) for net in networks]
-    print("layers, batch".ljust(28), *(str(net).rjust(20) for net in networks), sep="")
-    for name in makers:
-        print(name.ljust(28), *(f"{ratios[name]:20.2f}" for ratios, _ in columns), sep="")
-    print("plain NumPy, µs a step".ljust(28), *(f"{micros:20.0f}" for _, micros in columns), sep="")
+    table("SGD", networks, makers)
+    print()
+    with_adam = {name: make for name, make in makers.items() if name in OURS or name == "PyTorch"}
+    table("Adam", [net._replace(adam=True) for net in networks], with_adam)
+    print()
+    for name, make in (("memory, tuned NumPy, kB", tuned_numpy), ("memory, compiled, kB", compiled_tensors)):
+        print(name.ljust(28), *(f"{memory(net, make):20.0f}" for net in networks), sep="")
+    print("recording a step, ms".ljust(28), *(f"{recording(net):20.1f}" for net in networks), sep="")
     for name, (module, _) in PEERS.items():
         if name not in makers:
             print(f"{name} is not installed: pip install {module}")
