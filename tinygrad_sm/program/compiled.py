@@ -198,8 +198,10 @@ class Compiled:
     def _lasts(self, recording: Recording) -> bool:
         """Was everything that changed recorded? False where an optimiser's state came to be: once, that is."""
         before, after = recording.environment, Environment(self.f)
+        recorder = recording.recorder
+        known = recorder.updates.keys() | {id(c) for source, _ in recorder.numbers.values() for c in source.counts}
         for array, copy in recording.before.values():
-            if id(array) not in recording.recorder.updates and not same_bits(array, copy):
+            if id(array) not in known and not same_bits(array, copy):
                 raise TraceError(
                     f"compile: {self._name} writes into an array {array.shape} in a way that cannot be recorded "
                     f"(p.data -= ..., x[...] = ...); let an optimiser do it, or return the new array"

@@ -78,12 +78,20 @@ class Numbers:
     dtype: Any
     counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
 
-    def current(self) -> list[Any] | None:
+    def current(self) -> tuple[float, ...] | None:
         """The numbers of the next step; None if the steps are no longer counted alike."""
-        t = self.counts[0].item() + 1 if self.counts else 0
-        if len(self.counts) > 1 and any(count != t - 1 for count in self.counts):
-            return None
-        return self.optimizer.as_arrays(t, self.group, self.dtype)  # type: ignore[no-any-return]
+        t = 0
+        if self.counts:
+            t = self.counts[0].item() + 1
+            if [count.item() for count in self.counts].count(t - 1) != len(self.counts):
+                return None
+        return self.group["weight_decay"], *self.optimizer.numbers(t, self.group)
+
+    def advance(self) -> None:
+        """Count the step."""
+        t = self.counts[0].item() + 1
+        for count in self.counts:
+            count.fill(t)
 
 
 class Traced(Tensor):
@@ -255,11 +263,11 @@ class Recorder:
                 self._know(number, Slot(number, "number", number, (source, i)))
         source, copies = self.numbers[key]
         with within(recording=False, scope=("update",)):
+            if count is not None:
+                source.counts.append(count)  # which are no part of the program: they tell what its numbers are
+                state = {name: array for name, array in state.items() if array is not count}
             self.labels |= {id(array): (p, name) for name, array in state.items()}
             boxes = {name: self._box(array) for name, array in state.items()}
-            if count is not None:
-                source.counts.append(count)
-                boxes["step"].assign(boxes["step"].tensor + 1)
             box, g, memory = self._box(p._data), Box(p._grad, p.dtype), Box(None, p.dtype)
             optimizer.change(box, g, memory, boxes, group, *map(self._box, copies))
         for name, array in {**state, "": p._data}.items():

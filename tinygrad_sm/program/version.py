@@ -58,6 +58,9 @@ class Version:
         constants = [v for v in inputs if v.kind == "constant" and not self._is_reached(v)]
         self._are_made_of_others = bool(constants)  # perhaps: of the contents of arrays that are reached
         self._settings = [snapshot(source.group) for source in self.sources]
+        copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
+        self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` is given
+        self._values: list[Any] = [()] * len(self.sources)  # what is in them
         self.settings_are_read = False
         self.renew(recording.environment)
 
@@ -87,6 +90,8 @@ class Version:
         self.environment, self._settings = environment, settings
         arrays = environment.arrays if self._are_made_of_others else []
         self._contents = [(array, array.copy()) for array in arrays]
+        for i in range(len(self.sources)):
+            self._refresh(i)
         self._write_call()
         return True
 
@@ -105,6 +110,17 @@ class Version:
         if not self.settings_are_read or not alike(source.group, before):
             return False
         before.update(snapshot(source.group))
+        return self._refresh(i)
+
+    def _refresh(self, i: int) -> bool:
+        """Put the numbers of the next step into their arrays; False if they are not of one step."""
+        values = self.sources[i].current()
+        if values is None:
+            return False
+        if values != self._values[i]:
+            for array, value in zip(self._numbers[i], values, strict=True):
+                array.fill(value)
+            self._values[i] = values
         return True
 
     # ---- running ----
@@ -138,15 +154,15 @@ class Version:
             f"({name(s.group)} == {name(before)} or self._settings_hold({i}))"
             for i, (s, before) in enumerate(zip(self.sources, self._settings, strict=True))
         ]
+        tests += [f"self._refresh({i})" for i, source in enumerate(self.sources) if source.counts]
         tests += ["self._contents_hold()"] * bool(self._contents)
         lines = ["try:", f"    if not ({' and '.join(tests)}):", "        return CHANGED"]
         lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
-        lines += [f"n{i} = {name(source)}.current()" for i, source in enumerate(self.sources)]
-        lines += [f"if n{i} is None:\n        return CHANGED" for i in range(len(self.sources))]
-        given = [f"n{self.sources.index(v.source.source[0])}[{v.source.source[1]}]" for v in self.numbers]
+        places = [(self.sources.index(source), k) for source, k in (v.source.source for v in self.numbers)]
+        given = [name(self._numbers[i][k]) for i, k in places]
         given += [f"{name(p)}._grad._data" for p in self.owners]
         lines += ["run = free.pop() if free else make()", f"r = run({', '.join([*arguments, *given])})"]
-        lines += ["free.append(run)"]
+        lines += ["free.append(run)", *(f"{name(source)}.advance()" for source in self.sources if source.counts)]
         place = {id(t): i for i, t in enumerate(env.tensors)}
         lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
         n = len(self.program.outputs) - sum(there for _, there in self.kept)
