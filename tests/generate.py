@@ -195,7 +195,10 @@ that triangle.
 
 def page_of(function: Any) -> str:
     rules = [rule for rule in getattr(function, "rules", [function]) if rule]
-    return rules[0].__module__.rpartition(".")[2] if rules else "queries"
+    if rules:
+        return rules[0].__module__.rpartition(".")[2]  # type: ignore[no-any-return]
+    home = getattr(function.function, "__module__", None) or "numpy"
+    return "queries" if home.startswith("numpy") else home.rpartition(".")[2]
 
 
 def rules_of(op: Primitive) -> list[str]:

@@ -295,7 +295,8 @@ def test_shapes_dtypes_and_layouts() -> None:
     assert twins.step.versions == 2
     x, t = batches(1)[0]
     for other in (
-        np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[::-1], x.astype(np.float64), np.round(x).astype(int)
+        np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[::-1], x.astype(np.float64),
+        np.round(x).astype(int),
     ):  # fmt: skip
         twins.run([(other, t)] * 3)
     twins.run([(x, t.astype(np.int32))] * 3)
@@ -384,9 +385,12 @@ def test_no_grad_around_the_call() -> None:
 
 def refused(f: Any, *args: Any, words: str, times: int = 4) -> None:
     fast = tg.compile(f)
-    with pytest.raises(TraceError, match=words):
+    def calls() -> None:
         for _ in range(times):
             fast(*args)
+
+    with pytest.raises(TraceError, match=words):
+        calls()
 
 
 def test_reading_a_value_is_refused_with_the_fix() -> None:
@@ -472,7 +476,8 @@ def test_transforms_of_functions() -> None:
 
     rng = np.random.default_rng(0)
     for made in (
-        tg.value_and_grad(f), tg.grad(f, (0, 1)), tg.hessian(f), tg.jacobian(lambda x, y: np.exp(x) @ y, (0, 1)),
+        tg.value_and_grad(f), tg.grad(f, (0, 1)), tg.hessian(f),
+        tg.jacobian(lambda x, y: np.exp(x) @ y, (0, 1)),
         lambda x, y: tg.hvp(f, (x, y), (x, y)), lambda x, y: tg.jvp(f, (x, y), (x, y)),
         lambda x, y: tg.vjp(lambda a: a * y[:, 0], x)[1](x), tg.grad(lambda x, y: tg.grad(f)(x, y).sum()),
     ):  # fmt: skip
@@ -615,10 +620,14 @@ def test_threads_share_a_compiled_function() -> None:
 
 def test_recording_all_the_time_is_warned_of() -> None:
     fast = tg.compile(lambda x, n: x * n)
-    with pytest.warns(UserWarning, match="recorded 32 times"):
+
+    def calls() -> None:
         for n in range(33):
             for _ in range(3):
                 fast(np.ones(2), n)
+
+    with pytest.warns(UserWarning, match="recorded 32 times"):
+        calls()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fast(np.ones(2), 3)

@@ -1,12 +1,12 @@
 """What a training step costs: `python tests/bench/bench_step.py [--tiny]` prints a table of ratios.
 
 A step is forward, backward and stochastic gradient descent (below, Adam) of a multi-layer perceptron with
-softmax and cross-entropy on class indices, in float32, on one thread, over batches that take turns. Plain NumPy, as a
-good student writes it, is 1.00. All take turns in every round, in an order that changes; in the table stands
-the median over the rounds of the ratio to plain NumPy in the same round. All start from the same parameters
-and make the same steps; after a first round, which is not counted, the parameters must be the same up to
-rounding. Peers are measured where installed. At the end stand the most memory that a step took at one moment
-besides parameters, their optimiser's state and inputs, and what recording and emitting a step costs.
+softmax and cross-entropy on class indices, in float32, on one thread, over batches that take turns. Plain
+NumPy, as a good student writes it, is 1.00. All take turns in every round, in an order that changes; in the
+table stands the median over the rounds of the ratio to plain NumPy in the same round. All start from the same
+parameters and make the same steps; after a first round, which is not counted, the parameters must be the same
+up to rounding. Peers are measured where installed. At the end stand the most memory that a step took at one
+moment besides parameters, their optimiser's state and inputs, and what recording and emitting a step costs.
 """
 
 from __future__ import annotations
@@ -422,7 +422,7 @@ def measure(net: Network, makers: dict[str, Callable[[Network], Made]]) -> tuple
 
 
 def memory(net: Network, make: Callable[[Network], Made]) -> float:
-    """The most memory, in kB, that building a step and running it took at one moment, besides its parameters."""
+    """The most memory, in kB, that a step took at one moment besides its parameters and inputs."""
     tracemalloc.start()
     try:
         step, batches, parameters = make(net)
@@ -469,7 +469,8 @@ def main() -> None:
     with_adam = {name: make for name, make in makers.items() if name in OURS or name == "PyTorch"}
     table("Adam", [net._replace(adam=True) for net in networks], with_adam)
     print()
-    for name, make in (("memory, tuned NumPy, kB", tuned_numpy), ("memory, compiled, kB", compiled_tensors)):
+    stepping = {"memory, tuned NumPy, kB": tuned_numpy, "memory, compiled, kB": compiled_tensors}
+    for name, make in stepping.items():
         print(name.ljust(28), *(f"{memory(net, make):20.0f}" for net in networks), sep="")
     print("recording a step, ms".ljust(28), *(f"{recording(net):20.1f}" for net in networks), sep="")
     for name, (module, _) in PEERS.items():

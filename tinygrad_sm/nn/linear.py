@@ -57,7 +57,8 @@ linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g.dot(W),
     shapes="x (..., in), W (out, in), b (out,) give (..., out)",
     example="tg.rule('linear')(np.array([1., 2.]), np.eye(2), np.array([1., 1.])) -> array([2., 3.])")
 places = primitive(checked, "i", None, name="checked_indices", shapes="any")
-uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", None, name="random", shapes="x's")
+uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", None, name="random",
+    shapes="x's")
 # fmt: on
 
 

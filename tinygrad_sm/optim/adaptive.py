@@ -39,7 +39,7 @@ class Adam(Optimizer):
     2.9
     """
 
-    number_names = ("beta1", "rest1", "beta2", "rest2", "length", "eps")
+    number_names: tuple[str, ...] = ("beta1", "rest1", "beta2", "rest2", "length", "eps")
 
     def __init__(
         self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,

@@ -52,7 +52,8 @@ def clip_grad_norm_(
     if error_if_nonfinite and not isfinite(total):
         worst = [p.label for (p, _), norm in zip(found, norms, strict=True) if not isfinite(norm)]
         raise GradientError(
-            f"clip_grad_norm_: the norm is {float(total)}: look at the gradient of {', '.join(worst) or 'all'}"
+            f"clip_grad_norm_: the norm is {float(total)}: look at the gradient of "
+            f"{', '.join(worst) or 'all'}"
         )
     factor = np.minimum(max_norm / (total + 1e-6), 1)  # NaN if the norm is, which must not be hidden
     if tracing() or not factor >= 1:

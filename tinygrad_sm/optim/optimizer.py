@@ -161,7 +161,7 @@ class Optimizer:
     def change(
         self, p: Array, g: Array, d: Array, state: State, group: Group, decay: Array, *numbers: Array
     ) -> None:  # fmt: skip
-        """Change p and the state in place, as g and the penalty weight_decay/2 |p|² say, or to maximise -g."""
+        """Change p and the state in place, as g, or -g, and the penalty weight_decay/2 |p|² say."""
         if group["maximize"]:
             g = -g
         if group["weight_decay"] and self.decays_gradient:

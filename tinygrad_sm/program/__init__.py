@@ -7,6 +7,6 @@ from .steps import BackwardStep, backward_steps
 from .tracing import trace
 
 __all__ = [
-    "Array", "BackwardStep", "Compiled", "Equation", "Program", "Variable", "backward_steps", "compile", "graph",
-    "trace",
+    "Array", "BackwardStep", "Compiled", "Equation", "Program", "Variable", "backward_steps", "compile",
+    "graph", "trace",
 ]  # fmt: skip

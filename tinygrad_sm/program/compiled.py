@@ -1,9 +1,9 @@
 """compile: a function that runs as straight-line NumPy from its third call on, and never silently wrong.
 
 A call that meets something new (another shape, another mode, a parameter more) is recorded while it runs as
-ever; the next one like it is recorded again. Both recordings must be the same program, and what was emitted must
-give the same bits on copies; from then on the emitted program runs, as long as all that the function can reach
-besides its arguments is what it was.
+ever; the next one like it is recorded again. Both recordings must be the same program, and what was emitted
+must give the same bits on copies; from then on the emitted program runs, as long as all that the function can
+reach besides its arguments is what it was.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ def compile(f: Callable[..., Any]) -> Compiled:
             optimizer.step()
             return loss
 
-    The first two calls with arguments of certain shapes, dtypes and strides run as ever and are recorded; later
-    ones run the program that was recorded, `.source`, with the same results to the last bit. Arguments that are
-    no arrays are fixed: another value is another program. Numbers of the optimiser (learning rate, momentum),
-    labels, random masks and the data of parameters are looked at in each call; whatever else the function reads
-    is watched, and where it has changed the function is recorded anew. What is returned is new in each call, and
-    has no graph; gradients stay in .grad as ever, which costs a little: end the step with zero_grad() if nobody
-    looks at them. Where a gradient is asked through the function (tg.grad(tg.compile(f))), f itself runs.
+    The first two calls with arguments of certain shapes, dtypes and strides run as ever and are recorded;
+    later ones run the program that was recorded, `.source`, with the same results to the last bit. Arguments
+    that are no arrays are fixed: another value is another program. Numbers of the optimiser (learning rate,
+    momentum), labels, random masks and the data of parameters are looked at in each call; whatever else the
+    function reads is watched, and where it has changed the function is recorded anew. What is returned is new
+    in each call, and has no graph; gradients stay in .grad as ever, which costs a little: end the step with
+    zero_grad() if nobody looks at them. Where a gradient is asked through the function
+    (tg.grad(tg.compile(f))), f itself runs.
 
     Raises TraceError, which says what to do, where f reads a value that it computes (`if t > 0`, t.item()),
     changes anything but parameters, gradients and optimisers, or computes with what changes and is not seen.
@@ -135,10 +136,10 @@ class Compiled:
                 return result
         environment = Environment(self.f)
         for version in versions:
-            if version.fits(environment) and version.renew(environment):
-                if (result := version.call(*arrays)) is not CHANGED:
-                    self._run_next(version, args, kwargs)
-                    return result
+            held = version.fits(environment) and version.renew(environment)
+            if held and (result := version.call(*arrays)) is not CHANGED:
+                self._run_next(version, args, kwargs)
+                return result
         return self._record(key, environment, args, kwargs)
 
     def _run_next(self, version: Version, args: Any, kwargs: Any) -> None:
@@ -186,8 +187,8 @@ class Compiled:
         versions.insert(0, version)
         if self.versions == MANY:
             warnings.warn(
-                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its fixed "
-                f"arguments or what it closes over change all the time; pass what changes as arrays",
+                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
+                f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
                 stacklevel=6,
             )
 
@@ -196,28 +197,31 @@ class Compiled:
         return str(getattr(self.f, "__name__", "the function"))
 
     def _lasts(self, recording: Recording) -> bool:
-        """Was everything that changed recorded? False where an optimiser's state came to be: once, that is."""
+        """Was everything that changed recorded? False where an optimiser's state came to be."""
         before, after = recording.environment, Environment(self.f)
         recorder = recording.recorder
-        known = recorder.updates.keys() | {id(c) for source, _ in recorder.numbers.values() for c in source.counts}
+        known = recorder.updates.keys() | {
+            id(c) for source, _ in recorder.numbers.values() for c in source.counts
+        }
         for array, copy in recording.before.values():
             if id(array) not in known and not same_bits(array, copy):
                 raise TraceError(
-                    f"compile: {self._name} writes into an array {array.shape} in a way that cannot be recorded "
-                    f"(p.data -= ..., x[...] = ...); let an optimiser do it, or return the new array"
+                    f"compile: {self._name} writes into an array {array.shape} in a way that cannot be "
+                    f"recorded (p.data -= ..., x[...] = ...); let an optimiser do it, or return the new array"
                 )
         if any(t._data is not data for t, data in recording.data):
             raise TraceError(f"compile: {self._name} sets the .data of a Tensor; let an optimiser do it")
         if not recording.draws_are_recorded():
             raise TraceError(
-                f"compile: {self._name} draws random numbers from a generator in a way that cannot be recorded, "
-                f"and would get the same ones in each call; pass them in as an argument, or use nn.Dropout"
+                f"compile: {self._name} draws random numbers from a generator in a way that cannot be "
+                f"recorded, and would get the same ones in each call; pass them in as an argument, or use "
+                f"nn.Dropout"
             )
         changed = before.changed(after)
         if lost := [place for place in changed if not place.startswith(f"what {STATE}")]:
             raise TraceError(
-                f"compile: {self._name} changes {lost[0]}, which a compiled call would not do; return what is "
-                f"to be kept, and change it outside"
+                f"compile: {self._name} changes {lost[0]}, which a compiled call would not do; return what "
+                f"is to be kept, and change it outside"
             )
         return not changed and before.fingerprint == after.fingerprint
 
@@ -225,9 +229,9 @@ class Compiled:
         for one, other in zip_longest(before, later, fillvalue=("the number of ops", None)):
             if one != other:
                 raise TraceError(
-                    f"compile: two calls of {self._name} did not compute the same: {other[0]} is another. It uses "
-                    f"something that changes from call to call and cannot be watched (np.random, the time, a "
-                    f"counter, .data); pass it in as an argument"
+                    f"compile: two calls of {self._name} did not compute the same: {other[0]} is another. It "
+                    f"uses something that changes from call to call and cannot be watched (np.random, the "
+                    f"time, a counter, .data); pass it in as an argument"
                 )
 
 

@@ -81,9 +81,10 @@ class Environment:
         self.gradients = [t._grad is not None for t in self.tensors]
 
     def tests(self, name: Callable[[Any], str]) -> list[str]:
-        """Python expressions that are true as long as the same things are in all places; name(thing) names one.
+        """Python expressions that are true as long as the same is in all places; name(thing) names one.
 
-        A number that is made anew is another thing: where they are not true, the fingerprint has the last word.
+        A number that is made anew is another thing: where they are not true, the fingerprint has the last
+        word.
         """
         return list(dict.fromkeys(p.test.format(*map(name, p.things)) for p in self.places if p.test))
 

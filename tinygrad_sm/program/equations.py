@@ -131,7 +131,8 @@ class Program:
     variables   all of them by name, in the order of their first use; `program["W"]` is one
     inputs      those that no equation makes: arguments, parameters and constants
     arguments   of a traced function: its arguments
-    updates     of a traced function: pairs of an input and what takes its place, in the same array, at the end
+    updates     of a traced function: pairs of an input and what takes its place, in the same array, at the
+                end
     """
 
     __slots__ = ("__weakref__", "arguments", "equations", "inputs", "outputs", "updates", "variables")

@@ -204,9 +204,9 @@ class _Emitter:
         for root in sorted(
             {self.layout.roots[x.name] for x in [*equation.reads, equation.output] if x.literal is None}
         ):
-            if self.layout.last.get(root) == i and root in self.held:
-                if self.program.variables[root].value.nbytes >= LARGE:
-                    self.lines.append(f"del {', '.join(self.held.pop(root))}")
+            last = self.layout.last.get(root) == i and root in self.held
+            if last and self.program.variables[root].value.nbytes >= LARGE:
+                self.lines.append(f"del {', '.join(self.held.pop(root))}")
 
     def _results(self) -> str:
         taken: set[str] = set()

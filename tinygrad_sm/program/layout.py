@@ -27,7 +27,8 @@ REDUCTIONS = {"sum": np.add, "max": np.maximum, "min": np.minimum, "prod": np.mu
 class Place(NamedTuple):
     """Where a result is.
 
-    kind   "own", "view", "state" (the array of that variable), "input" (the place of that variable) or "block"
+    kind   "own", "view", "state" (the array of that variable), "input" (the place of that variable) or
+           "block"
     of     the variable meant
     start  where in the block
     """
@@ -136,7 +137,7 @@ class Layout:
     def _may_take_over(self, x: Variable, i: int, equation: Equation) -> bool:
         """Can the result be written over an input?"""
         kind = self.places.get(x.name, Place("outside")).kind
-        return (
+        return bool(
             kind in ("own", "block", "input") and self.last[x.name] == i and alike(x, equation.output)
             and x.value.flags.writeable and x.name not in self.returned
             and (x.value.ndim or kind != "own")  # which may be a NumPy scalar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -17,10 +17,14 @@ from ..backprop import Step, walk, within
 from ..errors import GradientError, UnsupportedError
 from ..tensor import Tensor
 from .equations import Array, Equation, Program, Variable
+from .recording import Recorder, Slot, slots_in
 
 __all__ = ["graph"]
 
-PREFIXES = {"input": "x", "number": "n", "parameter": "p", "constant": "c", "intermediate": "v", "gradient": "g", "output": "out"}
+PREFIXES = {
+    "input": "x", "parameter": "p", "constant": "c", "number": "n", "intermediate": "v", "gradient": "g",
+    "output": "out",
+}  # fmt: skip
 PACKAGE = str(Path(__file__).parents[1])
 
 
@@ -136,27 +140,44 @@ def backward_pass(root: Tensor, gradient: Any = None) -> tuple[list[Step], list[
 
 def both_passes(root: Tensor, names: Mapping[str, Any] | None) -> Program:
     """The equations behind a tensor, then those of its backward pass, which is recorded to be read."""
-    tensors = computed((root,))
-    seed = Tensor(
-        root._seed(root.node and root.node.seed, False), requires_grad=True
-    )  # so that all is recorded
+    seed = Tensor(root._seed(root.node and root.node.seed, False))
     steps: list[Step] = []
-    with within(recording=True, scope=("backward",)):
-        walk(root, seed, True, steps=steps)
-    _, variables = read(tensors, (root,), Found(), names)
-    things = {id(x): x for t in tensors for x in t.node.inputs if id(x) in variables} | {id(root): root}
-    called = {variables[key].name: x for key, x in things.items()}
-    totals = {id(root): seed} | {id(step.input): step.accumulated for step in steps}
-    named = set()
-    for key, total in totals.items():
-        if id(total) not in named:  # what passes on what it gets has its gradient from there
-            named.add(id(total))
-            called[f"d{variables[key].name}"] = total
-    leaves = [totals[key] for key, x in things.items() if key in totals and x.node is None]
-    both = computed((root, *leaves))
-    passed = {id(seed), *map(id, both)} - {id(t) for t in tensors}
+    recorder = Recorder()
+    try:
+        with within(watcher=recorder, recording=False, scope=("backward",)):
+            if root.node is not None:
+                walk(root, seed, True, steps=steps)
+    finally:
+        recorder.release()
+    totals: dict[int, Any] = {id(root): seed} | {id(step.input): step.accumulated for step in steps}
     found = Found({key: total.data for key, total in totals.items()})
-    return read(both, (root, *leaves), found, called, passed)[0]
+    forward, variables = read(computed((root,)), (root,), found, names)
+    known = {id(recorder.slot(x)): variables[id(x)] for x in (root, *(step.input for step in steps))}
+    slots: dict[int, Slot] = {id(slot): slot for slot in (recorder.slot(total) for total in totals.values())}
+    for record in recorder.records:
+        for slot in (*record.inputs, *slots_in(record.attrs), record.output):
+            if id(slot.thing) in variables:
+                known[id(slot)] = variables[id(slot.thing)]
+            elif id(slot) not in known:
+                slots[id(slot)] = slot
+    called: dict[int, str] = {}
+    for key, total in totals.items():  # what passes on what it gets has its gradient from there
+        called.setdefault(id(recorder.slot(total)), f"d{variables[key].name}")
+    kinds = {
+        key: "constant" if slot.kind == "constant" and key not in called else "gradient"
+        for key, slot in slots.items()
+    }
+    unique = naming({key: slot.thing for key, slot in slots.items()}, kinds, called, forward.variables)
+    made = {
+        key: Variable(unique[key], kinds[key], slot.value, None, ("backward",), literal_of(slot.thing))
+        for key, slot in slots.items()
+    }  # fmt: skip
+    every = made | known
+    passed = [record.equation(lambda slot: every[id(slot)]) for record in recorder.records]
+    reached = {id(x): x for x in (root, *(step.input for step in steps))}
+    leaves = [x for x in reached.values() if x.node is None]
+    gradients = [made[id(recorder.slot(totals[id(x)]))] for x in leaves]
+    return Program([*forward, *passed], [*forward.outputs, *gradients])
 
 
 def callers_variables() -> dict[str, Any]:
@@ -176,12 +197,8 @@ def read(
     roots: Sequence[Tensor],
     found: Found,
     names: Mapping[str, Any] | None,
-    passed: Collection[int] = (),
 ) -> tuple[Program, dict[Any, Variable]]:
-    """The equations of tensors in forward order, with the gradients found; variables by tensors' ids.
-
-    passed   the ids of those that are of a backward pass
-    """
+    """The equations of tensors in forward order, with the gradients found; variables by tensors' ids."""
     things: dict[int, Any] = {}  # all that becomes a variable, by the id of what its identity is
     scopes: dict[int, tuple[str, ...]] = {}
     for t in tensors:
@@ -193,7 +210,7 @@ def read(
         things[id(t)], scopes[id(t)] = t, t.node.scope
     things |= {id(root): root for root in roots}
     tops = set(map(id, roots))
-    kinds = {k: "gradient" if k in passed else kind_of(x, k in tops) for k, x in things.items()}
+    kinds = {k: kind_of(x, k in tops) for k, x in things.items()}
     called = {id(x): name for name, x in (callers_variables() if names is None else names).items()}
     unique = naming(things, kinds, called)
     variables = {}
@@ -235,10 +252,12 @@ def common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     return a[:n]
 
 
-def naming(things: dict[Any, Any], kinds: dict[Any, str], called: dict[int, str]) -> dict[Any, str]:
+def naming(
+    things: Mapping[Any, Any], kinds: Mapping[Any, str], called: Mapping[int, str], taken: Iterable[str] = ()
+) -> dict[Any, str]:
     """A name for each that no other has: its own, else the caller's, else a letter with a number."""
     names: dict[Any, str] = {}
-    taken: set[str] = set()
+    taken = set(taken)
     counts: dict[str, int] = {}
 
     def unique(stem: str, separator: str) -> str:

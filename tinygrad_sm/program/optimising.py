@@ -1,7 +1,7 @@
 """A program with less to do: the same results, to the last bit.
 
-Ops that are NumPy functions made of others are taken apart; what is computed twice is computed once; what does
-nothing (x * 1, a copy that nobody writes to) and what nobody asks for is left out.
+Ops that are NumPy functions made of others are taken apart; what is computed twice is computed once; what
+does nothing (x * 1, a copy that nobody writes to) and what nobody asks for is left out.
 """
 
 from __future__ import annotations

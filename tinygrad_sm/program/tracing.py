@@ -17,7 +17,8 @@ from .environment import Environment, names_in
 from .equations import Program, Variable
 from .live import literal_of, naming
 from .optimising import same_bits
-from .recording import Recorder, Slot, Traced, TracedArray, slots_in
+from .recording import Recorder, Slot, slots_in
+from .traced import Traced, TracedArray
 
 __all__ = ["Recording", "trace"]
 
@@ -124,8 +125,8 @@ class Recording:
         for optimizer, state in self.states:
             optimizer.state.clear()
             optimizer.state.update(state)
-        for generator, state in self.draws:
-            generator.bit_generator.state = state
+        for generator, before in self.draws:
+            generator.bit_generator.state = before
 
     @contextmanager
     def draws_again(self) -> Iterator[None]:
@@ -188,8 +189,8 @@ class Recording:
         leaves = self.computed()
         if not leaves and not recorder.updates:
             raise TraceError(
-                f"trace: the function returned {self.result!r:.80}, nothing that was computed of its arguments, "
-                f"and updated nothing; return the arrays or Tensors that are wanted"
+                f"trace: the function returned {self.result!r:.80}, nothing that was computed of its "
+                f"arguments, and updated nothing; return the arrays or Tensors that are wanted"
             )
         gradients = [grad for _, grad in self.kept_gradients() if grad is not None]
         outputs = [recorder.slot(x) for x in [*leaves, *gradients]]
@@ -241,17 +242,17 @@ class Recording:
             key: str(getattr(slot.thing, "name", None) or called.get(key, "")) for key, slot in slots.items()
         }
         for x, total in recorder.gradients.values():
-            slot, gradient = first_slot(recorder, x), first_slot(recorder, total)
-            if slot is not None and gradient is not None and names.get(id(slot)):
-                called.setdefault(id(gradient), f"d{names[id(slot)]}")
+            of, gradient = first_slot(recorder, x), first_slot(recorder, total)
+            if of is not None and gradient is not None and names.get(id(of)):
+                called.setdefault(id(gradient), f"d{names[id(of)]}")
         for key, (p, label) in recorder.labels.items():
             first = recorder.updates[key][0]
-            if name := names.get(id(recorder.updates[id(p._data)][0])):
-                called.setdefault(id(first), f"{label}_{name}")
+            if known := names.get(id(recorder.updates[id(p._data)][0])):
+                called.setdefault(id(first), f"{label}_{known}")
                 names[id(first)] = called[id(first)]
         for first, latest in recorder.updates.values():
-            if name := names.get(id(first)):
-                called.setdefault(id(latest), f"{name}_new")
+            if known := names.get(id(first)):
+                called.setdefault(id(latest), f"{known}_new")
         for source, copies in recorder.numbers.values():
             labels = "weight_decay", *source.optimizer.number_names
             for label, number in zip(labels, copies, strict=False):

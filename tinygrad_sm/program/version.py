@@ -29,8 +29,8 @@ CHANGED = object()  # what a call gives where something is no longer what it was
 class Version:
     """A program with the parameters, optimisers and arrays that it works on.
 
-    call       call(*arrays) runs it, or gives CHANGED; in several threads at once each takes a `run` with a block
-               of memory of its own from those that are free
+    call       call(*arrays) runs it, or gives CHANGED; in several threads at once each takes a `run` with a
+               block of memory of its own from those that are free
     signature  what another recording of the same must have in common
     settings_are_read  whether the numbers in an optimiser's settings come in by `numbers` alone, so that the
                program holds for others: known as soon as it was recorded with two of them
@@ -45,7 +45,9 @@ class Version:
         owners = {id(grad._data): p for p, grad in recording.grads if grad is not None}
         inputs = [v for v in program.inputs if v.literal is None]
         self.numbers = [v for v in inputs if v.kind == "number"]
-        self.added_to = [v for v in inputs if id(v.source.value) in owners]  # gradients that others are added to
+        self.added_to = [
+            v for v in inputs if id(v.source.value) in owners
+        ]  # gradients that others are added to
         self.owners = [owners[id(v.source.value)] for v in self.added_to]
         self.sources = list(dict.fromkeys(v.source.source[0] for v in self.numbers))
         self.emitted = emit(program, [*self.numbers, *self.added_to])
@@ -59,7 +61,9 @@ class Version:
         self._are_made_of_others = bool(constants)  # perhaps: of the contents of arrays that are reached
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
-        self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` is given
+        self._numbers = [
+            [a.copy() for a in copies[id(source)]] for source in self.sources
+        ]  # what `run` is given
         self._values: list[Any] = [()] * len(self.sources)  # what is in them
         self.settings_are_read = False
         self.renew(recording.environment)
@@ -70,8 +74,8 @@ class Version:
             t = v.source.thing
             if isinstance(t, Tensor) and id(t) not in known and t._number < self.recording.began:
                 raise TraceError(
-                    f"compile: the function reads {t.label}, which it reaches in a way that cannot be watched; "
-                    f"pass it in as an argument, or let the function name it"
+                    f"compile: the function reads {t.label}, which it reaches in a way that cannot be "
+                    f"watched; pass it in as an argument, or let the function name it"
                 )
 
     def _is_reached(self, v: Variable) -> bool:
@@ -83,7 +87,7 @@ class Version:
     # ---- what may change ----
 
     def renew(self, environment: Environment) -> bool:
-        """Take things as they are now; False if it is not known whether the program holds for the settings."""
+        """Take things as they are; False if it is not known whether the program holds for the settings."""
         settings = [snapshot(source.group) for source in self.sources]
         if settings != self._settings and not self.settings_are_read:
             return False
@@ -127,13 +131,14 @@ class Version:
 
     def make(self, array: Callable[[Variable], Any]) -> Callable[..., Any]:
         """A `run` with its own memory, on the arrays given for the variables that stay."""
-        return self._make(*map(array, self.emitted.stays), *self.emitted.things.values())  # type: ignore[no-any-return]
+        stays, things = map(array, self.emitted.stays), self.emitted.things.values()
+        return self._make(*stays, *things)  # type: ignore[no-any-return]
 
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
-            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant, "self": self,
-            "free": [], "make": lambda: self.make(array_now), "output": self.recording.output,
+            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant,
+            "self": self, "free": [], "make": lambda: self.make(array_now), "output": self.recording.output,
         }  # fmt: skip
         names: dict[int, str] = {}
 
@@ -147,7 +152,9 @@ class Version:
         tests = [f"mode().recording is {self.recording.recorded}", "mode().watcher is None"]
         for x, slot in zip(arguments, self.recording.inputs, strict=True):
             a = slot.value
-            tests.append(f"{x}.shape == {a.shape} and {x}.strides == {a.strides} and {x}.dtype == {name(a.dtype)}")
+            tests.append(
+                f"{x}.shape == {a.shape} and {x}.strides == {a.strides} and {x}.dtype == {name(a.dtype)}"
+            )
         tests += env.tests(name)
         tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
         tests += [
@@ -162,7 +169,10 @@ class Version:
         given = [name(self._numbers[i][k]) for i, k in places]
         given += [f"{name(p)}._grad._data" for p in self.owners]
         lines += ["run = free.pop() if free else make()", f"r = run({', '.join([*arguments, *given])})"]
-        lines += ["free.append(run)", *(f"{name(source)}.advance()" for source in self.sources if source.counts)]
+        lines += [
+            "free.append(run)",
+            *(f"{name(source)}.advance()" for source in self.sources if source.counts),
+        ]
         place = {id(t): i for i, t in enumerate(env.tensors)}
         lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
         n = len(self.program.outputs) - sum(there for _, there in self.kept)
@@ -211,7 +221,9 @@ def snapshot(group: dict[str, Any]) -> dict[str, Any]:
 def alike(group: dict[str, Any], before: dict[str, Any]) -> bool:
     """Are the settings those of the same program: the same parameters, and 0 what was 0?"""
     return group.keys() == before.keys() and all(
-        value == before[key] if key == "params" or isinstance(value, bool) else bool(value) == bool(before[key])
+        value == before[key]
+        if key == "params" or isinstance(value, bool)
+        else bool(value) == bool(before[key])
         for key, value in group.items()
     )
 

@@ -35,6 +35,8 @@ def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 def left(g: Array, a: Array, b: Array) -> Array:
     """g b^T, in the shape of a before its broadcast."""
+    if a.ndim == b.ndim == 2:
+        return g.dot(b.T)
     g, _, columns = matrices(g, a, b)
     da = g @ T(columns)
     return da if a.ndim > 1 else np.squeeze(da, -2)
@@ -42,6 +44,8 @@ def left(g: Array, a: Array, b: Array) -> Array:
 
 def right(g: Array, a: Array, b: Array) -> Array:
     """a^T g, in the shape of b before its broadcast."""
+    if a.ndim == b.ndim == 2:
+        return a.T.dot(g)
     g, rows, _ = matrices(g, a, b)
     db = T(rows) @ g
     return db if b.ndim > 1 else np.squeeze(db, -1)
@@ -114,10 +118,8 @@ def through_singular(g: Array, u: Array, s: Array, v: Array) -> Array:
 
 
 # function                         formula                    rules
-primitive(product,                 r"a b",                    lambda g, y, a, b:
-        g.dot(b.T) if a.ndim == b.ndim == 2 else left(g, a, b),
-                                                              lambda g, y, a, b:
-        a.T.dot(g) if a.ndim == b.ndim == 2 else right(g, a, b),
+primitive(product,                 r"a b",                    lambda g, y, a, b: left(g, a, b),
+                                                              lambda g, y, a, b: right(g, a, b),
     name="matmul", numpy=(np.matmul,), example="tg.matmul([[1., 2.]], [[3.], [4.]])",
     shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column")
 contraction = primitive(lambda *x, subscripts, optimize=False: np.einsum(subscripts, *x, optimize=optimize),

@@ -1,0 +1,104 @@
+"""What stands for Tensors and arrays while a program is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..backprop import tracing
+from ..errors import TraceError
+from ..primitive import DISPATCH, PRIMITIVES
+from ..tensor import Tensor
+
+__all__ = ["Box", "Traced", "TracedArray"]
+
+
+class Traced(Tensor):
+    """A Tensor while a program is recorded that computes it: its value is not for Python to read."""
+
+    __slots__ = ()
+
+    def _refuse(self, what: str) -> None:
+        if tracing():
+            raise TraceError(
+                f"{what} reads the value of {self.label} while a program is recorded, and the program would "
+                f"keep the value of this one call: use np.where in place of `if`, return what is to be read "
+                f"and read it outside, or pass it in as an argument"
+            )
+
+    def __repr__(self) -> str:
+        return f"Traced({self.dtype}, {self.shape})" if tracing() else super().__repr__()
+
+    def detach(self) -> Tensor:
+        return PRIMITIVES["stop_gradient"](self) if tracing() else super().detach()
+
+    @property
+    def data(self) -> Any:
+        self._refuse(".data")
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._refuse("setting .data")
+        Tensor.data.fset(self, value)  # type: ignore[attr-defined]
+
+
+class TracedArray(Traced):
+    """One that stands for an array: a result that the caller gets as an array."""
+
+    __slots__ = ()
+
+
+def _reader(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._refuse(f"{name.strip('_')}()")
+        return getattr(Tensor, name)(self, *args, **kwargs)
+
+    return method
+
+
+for _name in (
+    "__array__", "__bool__", "__contains__", "__deepcopy__", "__float__", "__format__", "__index__",
+    "__int__", "__setitem__", "item", "numpy", "tolist",
+):  # fmt: skip
+    setattr(Traced, _name, _reader(_name))
+
+
+class Box:
+    """An array for NumPy code that updates it in place: it holds the Tensor of its latest value."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, tensor: Any, dtype: Any) -> None:
+        self.tensor, self.dtype = tensor, dtype
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs:
+            raise TraceError(f"an update is recorded of plain ufuncs, not of {ufunc.__name__}.{method}")
+        result = DISPATCH[ufunc](*map(_unboxed, inputs))
+        if out is None:
+            return Box(result, result.dtype)
+        out[0].assign(result)
+        return out[0]
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        result = DISPATCH[function](*map(_unboxed, args), **kwargs)
+        return Box(result, result.dtype)
+
+    def assign(self, value: Any) -> None:
+        """Take a new value, in the dtype of the array."""
+        self.tensor = value if value.dtype == self.dtype else value.astype(dtype=self.dtype)
+
+
+def _unboxed(x: Any) -> Any:
+    return x.tensor if isinstance(x, Box) else x
+
+
+for _name, _ufunc in {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power,
+}.items():  # fmt: skip
+    setattr(Box, f"__{_name}__", lambda a, b, f=_ufunc: f(a, b))
+    setattr(Box, f"__r{_name}__", lambda a, b, f=_ufunc: f(b, a))
+    setattr(Box, f"__i{_name}__", lambda a, b, f=_ufunc: f(a, b, out=(a,)))
+setattr(Box, "__neg__", lambda a: np.negative(a))  # noqa: B010
