@@ -738,3 +738,38 @@ def test_a_history_goes_through_json() -> None:
     history = train.History([2.0], [0.5], [1.0], [0.25], "patience")
     again = train.History.from_state_dict(json.loads(json.dumps(history.state_dict())))
     assert again == train.History([2.0], [0.5], [1.0], [0.25])
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum", "dropout and batch norm"])
+def test_compiled_training_is_the_same_to_the_last_bit(name: str) -> None:
+    moons = data.moons(70, rng=0)  # batches of 16 and a smaller last one
+
+    def run(compile: bool) -> tuple[dict[str, Any], Any]:
+        manual_seed(0)
+        inside = [nn.BatchNorm1d(8), nn.Dropout(0.3)] if name.startswith("dropout") else []
+        model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), *inside, nn.Linear(8, 2))
+        parameters = model.parameters()
+        optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9) if name == "momentum" else optim.Adam(parameters)
+        history = train.fit(
+            model, moons.inputs, moons.labels, epochs=6, batch_size=16, rng=0, progress=False, compile=compile,
+            optimizer=optimizer, schedule=optim.lr_scheduler.StepLR(optimizer, 2),
+            validation=(moons.inputs, moons.labels),
+        )  # fmt: skip
+        return model.state_dict(), history
+
+    (plain, one), (fast, other) = run(False), run(True)
+    assert all(plain[key].tobytes() == fast[key].tobytes() for key in plain)
+    assert one.loss == other.loss
+    assert one.validation_loss == other.validation_loss
+
+
+def test_compiled_training_stops_before_an_infinite_loss_is_learnt_from() -> None:
+    inputs = np.ones((40, 2), np.float32)
+    inputs[35] = np.nan
+    model = nn.Sequential(nn.Linear(2, 2, rng=0))
+    with pytest.raises(GradientError, match="the loss is nan in epoch 1"):
+        train.fit(
+            model, inputs, np.zeros(40, int), epochs=2, batch_size=4, rng=0, progress=False, compile=True,
+            optimizer=optim.SGD(model.parameters(), lr=0.1),
+        )  # fmt: skip
+    assert all(np.isfinite(array).all() for array in model.state_dict().values())

@@ -21,6 +21,8 @@ from ..data import Batches
 from ..errors import CheckpointError, DataError, GradientError, TinygradError
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Optimizer
+from ..primitive import primitive
+from ..program import compile as compiled
 from ..random import generator
 from .evaluation import logits
 from .history import History
@@ -48,6 +50,7 @@ def fit(
     progress: bool = True,
     checkpoint: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    compile: bool = False,
     rng: np.random.Generator | int | None = None,
 ) -> History:
     """Train a model on mini-batches: loss, gradients, step, for every batch of every epoch.
@@ -64,6 +67,7 @@ def fit(
     checkpoint      a folder; after each epoch the whole state is written to checkpoint.npz in it
     resume          go on from the checkpoint there, if there is one: the run ends bit for bit as if it had
                     never been stopped
+    compile         run the steps as straight-line NumPy (see tg.compile), with the same results to the last bit
     rng             generator or seed for the order of the rows
 
     Ctrl-C ends the training after the batch at hand and keeps what was learnt; a second one does so at once.
@@ -79,6 +83,8 @@ def fit(
     (40, True)
     """
     run = _Run(model, optimizer, schedule, loss or CrossEntropyLoss(), epochs, validation, best, patience)
+    if compile:
+        run.step = compiled(run.step)
     targets = np.asarray(labels)
     batches = Batches(inputs, targets, batch_size=batch_size, rng=generator(rng), dtype=None)
     store = None if checkpoint is None else _Store(run, batches, Path(checkpoint))
@@ -108,6 +114,34 @@ def fit(
     return history
 
 
+def not_finite(loss: Any) -> Any:
+    """The loss, if it is a finite number."""
+    if not np.isfinite(loss).all():
+        raise NotFiniteError(str(loss))
+    return loss
+
+
+class NotFiniteError(GradientError):
+    """The loss of a batch is NaN or infinite; nothing was updated."""
+
+
+checked = primitive(not_finite, "x", lambda g, y, x: g, name="finite", shapes="any")  # noqa: ARG005
+
+
+def step_of(model: Module, optimizer: Optimizer, loss_of: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    """One step on a batch: it gives the loss and the outputs."""
+
+    def step(x: Any, t: Any) -> Any:
+        optimizer.zero_grad()
+        z = model(x)
+        loss = checked(loss_of(z, t))
+        loss.backward()
+        optimizer.step()
+        return loss, z
+
+    return step
+
+
 class _Run:
     """What a training run consists of, and its epochs."""
 
@@ -129,28 +163,25 @@ class _Run:
                 "fit: patience is a number of epochs above 0, and needs validation=(inputs, labels)"
             )
         self.model, self.optimizer, self.schedule, self.loss = model, optimizer, schedule, loss
+        self.step = step_of(model, optimizer, loss)
         self.epochs, self.validation, self.keep_best, self.patience = epochs, validation, keep_best, patience
         self.history = History()
         self.best: dict[str, NDArray[Any]] | None = None
 
     def epoch(self, batches: Batches, interrupted: Callable[[], bool]) -> bool:
         """One pass over the data; False if it was ended early, and so does not count."""
-        model, optimizer, history = self.model, self.optimizer, self.history
-        model.train()
+        history = self.history
+        self.model.train()
         total = right = 0.0
         for x, t in batches:
-            optimizer.zero_grad()
-            z = model(x)
-            loss = self.loss(z, t)
-            value = loss.item()
-            if not math.isfinite(value):
+            try:
+                loss, z = self.step(x, t)
+            except NotFiniteError as error:
                 raise GradientError(
-                    f"fit: the loss is {value} in epoch {history.epochs + 1}: the steps are too long, or the "
+                    f"fit: the loss is {error} in epoch {history.epochs + 1}: the steps are too long, or the "
                     f"inputs too large; lower the learning rate, standardise the inputs"
-                )
-            loss.backward()
-            optimizer.step()
-            total += value * len(x)
+                ) from None
+            total += loss.item() * len(x)
             right += correct(z.data, t)
             if interrupted():
                 return False
