@@ -748,11 +748,13 @@ def test_compiled_training_is_the_same_to_the_last_bit(name: str) -> None:
         manual_seed(0)
         inside = [nn.BatchNorm1d(8), nn.Dropout(0.3)] if name.startswith("dropout") else []
         model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), *inside, nn.Linear(8, 2))
-        parameters = model.parameters()
-        optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9) if name == "momentum" else optim.Adam(parameters)
+        parameters = list(model.parameters())
+        optimizer: optim.Optimizer = optim.Adam(parameters)
+        if name == "momentum":
+            optimizer = optim.SGD(parameters, lr=0.1, momentum=0.9)
         history = train.fit(
-            model, moons.inputs, moons.labels, epochs=6, batch_size=16, rng=0, progress=False, compile=compile,
-            optimizer=optimizer, schedule=optim.lr_scheduler.StepLR(optimizer, 2),
+            model, moons.inputs, moons.labels, epochs=6, batch_size=16, rng=0, progress=False,
+            compile=compile, optimizer=optimizer, schedule=optim.lr_scheduler.StepLR(optimizer, 2),
             validation=(moons.inputs, moons.labels),
         )  # fmt: skip
         return model.state_dict(), history

@@ -56,6 +56,7 @@ class Layout:
         self.size = 0
         self._free: list[tuple[int, int]] = []  # parts of the block: (start, length), in order
         self._taken: dict[str, tuple[int, int]] = {}  # by the root that is there
+        self._fresh: set[str] = set()  # arrays of their own that certainly share no memory
         self._holder: dict[str, str] = {}  # which root is in the array of a state
         uses = self._find_uses()
         self._find_targets(uses)
@@ -112,6 +113,8 @@ class Layout:
         if self.roots[y.name] != y.name:
             return Place("view")
         if y.name in self.returned or not takes_out(equation):
+            if takes_out(equation) or hasattr(equation.primitive, "fused"):
+                self._fresh.add(y.name)
             return Place("own")
         state = self._targets.get(y.name)
         if state is not None and alike(y, state) and self._may_overwrite(state.name, i, equation):
@@ -137,6 +140,8 @@ class Layout:
     def _may_take_over(self, x: Variable, i: int, equation: Equation) -> bool:
         """Can the result be written over an input?"""
         kind = self.places.get(x.name, Place("outside")).kind
+        if kind == "own" and x.name not in self._fresh:
+            return False
         return bool(
             kind in ("own", "block", "input") and self.last[x.name] == i and alike(x, equation.output)
             and x.value.flags.writeable and x.name not in self.returned

@@ -139,7 +139,8 @@ class Recorder:
             self.drawn.append(attrs["rng"])
         kind = "gradient" if "backward" in current.scope[:1] else "intermediate"
         output = Slot(tensor._data, kind, tensor)
-        shares = next((i for i, x in enumerate(refs) if np.may_share_memory(x.value, tensor._data)), None)
+        arrays = [x._data if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
+        shares = next((i for i, x in enumerate(arrays) if np.may_share_memory(x, tensor._data)), None)
         self.records.append(Record(primitive, refs, attrs, output, current.scope, shares))
         self._know(tensor, output)
         if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in inputs):

@@ -193,12 +193,14 @@ class Version:
             return copies.get(id(v.source.value), v.source.value)
 
         inputs = [slot.value for slot in recording.inputs]
+        before = [array.copy() for array in inputs]
         with recording.draws_again():
             results = self.make(array)(*inputs, *map(array, [*self.numbers, *self.added_to]))
         pairs = [(v.name, x, v.source.value) for v, x in zip(self.program.outputs, results, strict=True)]
         updates = recording.recorder.updates.items()
         pairs += [(v.name, copies[key], recording.before[key][0]) for key, (v, _) in zip(
             [key for key, _ in updates], self.program.updates, strict=True) if key in copies]  # fmt: skip
+        pairs += [("an argument", *pair) for pair in zip(inputs, before, strict=True)]
         for name, got, want in pairs:
             if not same_bits(got, want):
                 raise TraceError(

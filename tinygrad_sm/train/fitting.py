@@ -67,7 +67,7 @@ def fit(
     checkpoint      a folder; after each epoch the whole state is written to checkpoint.npz in it
     resume          go on from the checkpoint there, if there is one: the run ends bit for bit as if it had
                     never been stopped
-    compile         run the steps as straight-line NumPy (see tg.compile), with the same results to the last bit
+    compile         run the steps as straight-line NumPy (see tg.compile), with the same results
     rng             generator or seed for the order of the rows
 
     Ctrl-C ends the training after the batch at hand and keeps what was learnt; a second one does so at once.
