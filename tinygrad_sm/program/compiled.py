@@ -26,7 +26,7 @@ from ..transforms import tree_map
 from .environment import PLAIN, STATE, Environment
 from .equations import Program
 from .optimising import same_bits
-from .tracing import Recording
+from .tracing import Recording, filled_in
 from .version import CHANGED, Version
 
 __all__ = ["Compiled", "compile"]
@@ -115,7 +115,7 @@ class Compiled:
 
     @property
     def source(self) -> str | None:
-        return None if self._last is None else self._last.emitted.source
+        return None if self._last is None else self._last.source
 
     @property
     def program(self) -> Program | None:
@@ -157,13 +157,11 @@ class Compiled:
             raise recording.error
         try:
             if self._lasts(recording):
-                version = Version(recording, recording.program())
-                version.verify()
-                self._take(key, version)
+                self._take(key, Version(recording))
         except TraceError:
             recording.undo()
             raise
-        return recording.output(recording.values())
+        return filled_in(recording.layout(), recording.values())
 
     def _take(self, key: Any, version: Version) -> None:
         """Keep what was recorded: to run, or to be compared with the next recording."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from .optimising import same_bits
 from .recording import Recorder, Slot, slots_in
 from .traced import Traced, TracedArray
 
-__all__ = ["Recording", "trace"]
+__all__ = ["ARRAY", "TENSOR", "Recording", "filled_in", "trace"]
 
 
 def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
@@ -50,6 +50,21 @@ def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
     if recording.error is not None:
         raise recording.error
     return recording.program()
+
+
+TENSOR, ARRAY = object(), object()  # where a result has a Tensor or an array that was computed
+
+
+def filled_in(layout: Any, results: Iterable[Any]) -> Any:
+    """A result with these arrays in the place of what was computed."""
+    rest = iter(results)
+
+    def leaf(x: Any) -> Any:
+        if x is TENSOR:
+            return Tensor(next(rest))
+        return np.asarray(next(rest))[()] if x is ARRAY else x
+
+    return tree_map(leaf, layout)
 
 
 class Recording:
@@ -155,10 +170,6 @@ class Recording:
     def _is_computed(self, x: Any) -> bool:
         return isinstance(x, Tensor) and all(x is not t for t in self.environment.tensors)
 
-    def is_one_tensor(self) -> bool:
-        """Is the result one Tensor that was computed?"""
-        return self._is_computed(self.result) and id(self.result) not in self.as_arrays
-
     def fixed_results(self) -> list[Any]:
         """What else was returned."""
         return [x for x in tree_leaves(self.result) if not self._is_computed(x)]
@@ -167,15 +178,13 @@ class Recording:
         """The arrays that were computed and returned, as new ones."""
         return [np.array(x._data) for x in self.computed()]
 
-    def output(self, results: Sequence[Any]) -> Any:
-        """The function's result with these arrays in the place of what was computed."""
-        rest = iter(results)
+    def layout(self) -> Any:
+        """The result with TENSOR or ARRAY in the place of what was computed."""
 
         def leaf(x: Any) -> Any:
             if not self._is_computed(x):
                 return x
-            array = np.asarray(next(rest))
-            return array[()] if id(x) in self.as_arrays else Tensor(array)
+            return ARRAY if id(x) in self.as_arrays else TENSOR
 
         return tree_map(leaf, self.result)
 

@@ -6,8 +6,10 @@ written out as one function, too: it takes a small part of the time of the small
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,9 @@ from ..errors import TraceError
 from ..tensor import Tensor
 from .environment import Environment
 from .equations import Program, Variable, substitute
-from .fast import emit
+from .fast import Emitted, emit
 from .optimising import frozen, optimised, same_bits
-from .tracing import Recording
+from .tracing import TENSOR, Recording, filled_in
 
 __all__ = ["CHANGED", "Version"]
 
@@ -38,51 +40,77 @@ class Version:
 
     call: Callable[..., Any]
 
-    def __init__(self, recording: Recording, program: Program) -> None:
-        self.recording = recording
+    def __init__(self, recording: Recording) -> None:
+        program = recording.program()
         self.signature = signature(recording, program)
-        self.program = program = optimised(program)
+        self._f, self._recording = recording.f, recording.recorded
+        self._arguments = [(x.value.shape, x.value.strides, x.value.dtype) for x in recording.inputs]
+        self._result = recording.layout()
+        program = optimised(program)
         owners = {id(grad._data): p for p, grad in recording.grads if grad is not None}
         inputs = [v for v in program.inputs if v.literal is None]
-        self.numbers = [v for v in inputs if v.kind == "number"]
-        self.added_to = [
-            v for v in inputs if id(v.source.value) in owners
-        ]  # gradients that others are added to
-        self.owners = [owners[id(v.source.value)] for v in self.added_to]
-        self.sources = list(dict.fromkeys(v.source.source[0] for v in self.numbers))
-        self.emitted = emit(program, [*self.numbers, *self.added_to])
+        numbers = [v for v in inputs if v.kind == "number"]
+        added_to = [v for v in inputs if id(v.source.value) in owners]  # gradients that others are added to
+        self._owners = [owners[id(v.source.value)] for v in added_to]
+        self.sources = list(dict.fromkeys(v.source.source[0] for v in numbers))
+        self._places = [(self.sources.index(source), i) for source, i in (v.source.source for v in numbers)]
+        emitted = emit(program, [*numbers, *added_to])
+        self.source = emitted.source
         space: dict[str, Any] = {}
-        exec(compile(self.emitted.source, "<program>", "exec"), space)  # its names are identifiers, see fast
+        exec(compile(self.source, "<program>", "exec"), space)  # its names are identifiers, see fast
         self._make: Callable[..., Any] = space["make"]
-        self._check_reach()
+        self._stays, self._things = [v.source.thing for v in emitted.stays], list(emitted.things.values())
+        self._check_reach(recording)
         self.updated = [t for t in recording.environment.tensors if id(t._data) in recording.recorder.updates]
         self.kept = [(p, grad is not None) for p, grad in recording.kept_gradients()]
-        constants = [v for v in inputs if v.kind == "constant" and not self._is_reached(v)]
-        self._are_made_of_others = bool(constants)  # perhaps: of the contents of arrays that are reached
+        watched = [array for array, _ in recording.before.values()]
+        constants = [v.source.value for v in inputs if v.kind == "constant" and v.source]
+        self._are_made_of_others = any(  # perhaps: of the contents of arrays that are reached
+            a.flags.writeable and not any(np.may_share_memory(a, array) for array in watched)
+            for a in constants
+        )
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
-        self._numbers = [
-            [a.copy() for a in copies[id(source)]] for source in self.sources
-        ]  # what `run` is given
+        self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` gets
         self._values: list[Any] = [()] * len(self.sources)  # what is in them
         self.settings_are_read = False
+        self._verify(recording, program, emitted, [*numbers, *added_to])
+        self.program = without_values(program)
         self.renew(recording.environment)
 
-    def _check_reach(self) -> None:
-        known = {id(t) for t in self.recording.environment.tensors}
-        for v in self.emitted.stays:
-            t = v.source.thing
-            if isinstance(t, Tensor) and id(t) not in known and t._number < self.recording.began:
+    def _check_reach(self, recording: Recording) -> None:
+        known = {id(t) for t in recording.environment.tensors}
+        for t in self._stays:
+            if isinstance(t, Tensor) and id(t) not in known and t._number < recording.began:
                 raise TraceError(
-                    f"compile: the function reads {t.label}, which it reaches in a way that cannot be "
-                    f"watched; pass it in as an argument, or let the function name it"
+                    f"compile: the function reads {t.label}, which it reaches in a way that is not watched; "
+                    f"pass it in as an argument, or let the function name it"
                 )
 
-    def _is_reached(self, v: Variable) -> bool:
-        """Does a constant share its memory with what is watched, or can it not change?"""
-        array = v.source.value if v.source else v.value
-        watched = self.recording.before.values()
-        return not array.flags.writeable or any(np.may_share_memory(array, a) for a, _ in watched)
+    def _verify(
+        self, recording: Recording, program: Program, emitted: Emitted, given: list[Variable]
+    ) -> None:
+        """Run once on copies of what was there, and compare every bit with what the function did."""
+        copies = {key: copy.copy() for key, (_, copy) in recording.before.items()}
+
+        def array(v: Variable) -> Any:
+            return copies.get(id(v.source.value), v.source.value)
+
+        inputs = [slot.value for slot in recording.inputs]
+        before = [x.copy() for x in inputs]
+        with recording.draws_again():
+            results = self._make(*map(array, emitted.stays), *self._things)(*inputs, *map(array, given))
+        pairs = [(v.name, x, v.source.value) for v, x in zip(program.outputs, results, strict=True)]
+        pairs += [("an argument", *pair) for pair in zip(inputs, before, strict=True)]
+        for key, (first, _) in zip(recording.recorder.updates, program.updates, strict=True):
+            if key in copies:
+                pairs.append((first.name, copies[key], recording.before[key][0]))
+        for name, got, want in pairs:
+            if not same_bits(got, want):
+                raise TraceError(
+                    f"compile: the recorded program gives other bits for {name} than the function itself: "
+                    f"something in it could not be seen. Do without compile for this function"
+                )
 
     # ---- what may change ----
 
@@ -129,16 +157,16 @@ class Version:
 
     # ---- running ----
 
-    def make(self, array: Callable[[Variable], Any]) -> Callable[..., Any]:
-        """A `run` with its own memory, on the arrays given for the variables that stay."""
-        stays, things = map(array, self.emitted.stays), self.emitted.things.values()
-        return self._make(*stays, *things)  # type: ignore[no-any-return]
+    def make(self) -> Callable[..., Any]:
+        """A `run` with its own memory, on the arrays as they are."""
+        stays = (x._data if isinstance(x, Tensor) else x for x in self._stays)
+        return self._make(*stays, *self._things)  # type: ignore[no-any-return]
 
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
             "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant,
-            "self": self, "free": [], "make": lambda: self.make(array_now), "output": self.recording.output,
+            "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
 
@@ -147,14 +175,11 @@ class Version:
             things[text] = thing
             return text
 
-        env, arguments = self.environment, [f"x{i}" for i in range(len(self.program.arguments))]
+        env, arguments = self.environment, [f"x{i}" for i in range(len(self._arguments))]
         seen = name([t._number for t in env.tensors])
-        tests = [f"mode().recording is {self.recording.recorded}", "mode().watcher is None"]
-        for x, slot in zip(arguments, self.recording.inputs, strict=True):
-            a = slot.value
-            tests.append(
-                f"{x}.shape == {a.shape} and {x}.strides == {a.strides} and {x}.dtype == {name(a.dtype)}"
-            )
+        tests = [f"mode().recording is {self._recording}", "mode().watcher is None"]
+        for x, (shape, strides, dtype) in zip(arguments, self._arguments, strict=True):
+            tests.append(f"{x}.shape == {shape} and {x}.strides == {strides} and {x}.dtype == {name(dtype)}")
         tests += env.tests(name)
         tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
         tests += [
@@ -165,10 +190,9 @@ class Version:
         tests += ["self._contents_hold()"] * bool(self._contents)
         lines = ["try:", f"    if not ({' and '.join(tests)}):", "        return CHANGED"]
         lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
-        places = [(self.sources.index(source), k) for source, k in (v.source.source for v in self.numbers)]
-        given = [name(self._numbers[i][k]) for i, k in places]
-        given += [f"{name(p)}._grad._data" for p in self.owners]
-        lines += ["run = free.pop() if free else make()", f"r = run({', '.join([*arguments, *given])})"]
+        given = [name(self._numbers[i][k]) for i, k in self._places]
+        given += [f"{name(p)}._grad._data" for p in self._owners]
+        lines += ["run = free.pop() if free else self.make()", f"r = run({', '.join([*arguments, *given])})"]
         lines += [
             "free.append(run)",
             *(f"{name(source)}.advance()" for source in self.sources if source.counts),
@@ -176,43 +200,13 @@ class Version:
         place = {id(t): i for i, t in enumerate(env.tensors)}
         lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
         n = len(self.program.outputs) - sum(there for _, there in self.kept)
-        results = "constant(r[0])" if self.recording.is_one_tensor() else f"output(r[:{n}])"
+        results = "constant(r[0])" if self._result is TENSOR else f"filled_in(result, r[:{n}])"
         for p, there in self.kept:
             lines.append(f"{name(p)}._grad = {f'constant(r[{n}])' if there else None}")
             n += there
         body = "".join(f"    {line}\n" for line in [*lines, f"return {results}"])
         exec(compile(f"def call({', '.join(arguments)}):\n{body}", "<call>", "exec"), things)
         self.call = things["call"]
-
-    def verify(self) -> None:
-        """Run once on copies of what was there, and compare every bit with what the function did."""
-        recording = self.recording
-        copies = {key: copy.copy() for key, (_, copy) in recording.before.items()}
-
-        def array(v: Variable) -> Any:
-            return copies.get(id(v.source.value), v.source.value)
-
-        inputs = [slot.value for slot in recording.inputs]
-        before = [array.copy() for array in inputs]
-        with recording.draws_again():
-            results = self.make(array)(*inputs, *map(array, [*self.numbers, *self.added_to]))
-        pairs = [(v.name, x, v.source.value) for v, x in zip(self.program.outputs, results, strict=True)]
-        updates = recording.recorder.updates.items()
-        pairs += [(v.name, copies[key], recording.before[key][0]) for key, (v, _) in zip(
-            [key for key, _ in updates], self.program.updates, strict=True) if key in copies]  # fmt: skip
-        pairs += [("an argument", *pair) for pair in zip(inputs, before, strict=True)]
-        for name, got, want in pairs:
-            if not same_bits(got, want):
-                raise TraceError(
-                    f"compile: the recorded program gives other bits for {name} than the function itself: "
-                    f"something in it could not be seen. Do without compile for this function"
-                )
-
-
-def array_now(v: Variable) -> Any:
-    """The array of a variable as it is now."""
-    thing = v.source.thing
-    return thing._data if isinstance(thing, Tensor) else v.source.value
 
 
 def snapshot(group: dict[str, Any]) -> dict[str, Any]:
@@ -235,10 +229,32 @@ def constant(array: Any) -> Tensor:
     return Tensor(array)
 
 
+def without_values(program: Program) -> Program:
+    """The same program, whose variables hold no arrays but parameters and constants: to look at."""
+    light = {
+        name: v if v.kind in ("parameter", "constant") else replace(v, source=None, value=np.broadcast_to(
+            np.zeros((), v.dtype), v.shape))
+        for name, v in program.variables.items()
+    }  # fmt: skip
+    light = {name: replace(v, source=None) for name, v in light.items()}
+
+    def of(v: Variable) -> Variable:
+        return light[v.name]
+
+    equations = [
+        replace(e, inputs=tuple(map(of, e.inputs)), output=of(e.output), attrs={
+            key: substitute(value, lambda x: of(x) if isinstance(x, Variable) else x)
+            for key, value in e.attrs.items()})
+        for e in program
+    ]  # fmt: skip
+    updates = [(of(first), of(latest)) for first, latest in program.updates]
+    return Program(equations, map(of, program.outputs), map(of, program.arguments), updates)
+
+
 def fixed(x: Any) -> Any:
     """What tells a result that was not computed from another."""
     if isinstance(x, np.ndarray):
-        return x.shape, x.dtype.str, x.tobytes()
+        return x.shape, x.dtype.str, hashlib.sha256(x.tobytes()).digest()
     return id(x) if isinstance(x, Tensor) else repr(x)
 
 
