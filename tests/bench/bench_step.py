@@ -422,19 +422,23 @@ def measure(net: Network, makers: dict[str, Callable[[Network], Made]]) -> tuple
 
 
 def memory(net: Network, make: Callable[[Network], Made]) -> float:
-    """The most memory, in kB, that a step took at one moment besides its parameters and inputs."""
+    """The most memory, in kB, that a step's arrays took at one moment, with those that it keeps;
+    without parameters, the state of the optimiser and the inputs."""
     tracemalloc.start()
     try:
         step, batches, parameters = make(net)
-        for i in range(4):
+        for i in range(5):
             step(*batches[i])
-        held = sum(a.nbytes for a in parameters()) * (3 if net.adam else 1)
-        held += sum(x.nbytes + t.nbytes for x, t in batches if isinstance(x, np.ndarray))
+        given = sum(a.nbytes for a in parameters()) * (3 if net.adam else 1)
+        given += sum(x.nbytes + t.nbytes for x, t in batches)
         gc.collect()
+        arrays = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
+        kept = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([arrays]).traces)
         tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
         for i in range(4):
             step(*batches[i])
-        return (tracemalloc.get_traced_memory()[1] - held) / 1000
+        return (kept - given + tracemalloc.get_traced_memory()[1] - before) / 1000
     finally:
         tracemalloc.stop()
 
