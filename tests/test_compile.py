@@ -655,3 +655,44 @@ def test_clipping_in_the_step() -> None:
         assert float(eager(x)) == float(step(x))
         assert_same(w, v)
         assert_same(w.grad, v.grad)
+
+
+# ---- what is recorded ----
+
+
+def test_a_trace_changes_nothing_and_is_shown_like_any_program() -> None:
+    training = Training(optimizer=OPTIMIZERS["adam"], net=NETS["batch norm"])
+    x, t = batches(1)[0]
+    before = [a.copy() for a in arrays_of(training.everything())]
+    program = tg.trace(training.step, x, t)
+    assert_same(training.everything(), before)
+    assert not training.opt.state
+    assert [v.name for v in program.arguments] == ["x", "t"]
+    assert {e.scope[0] for e in program if e.scope} >= {"backward", "update"}
+    assert "float32 (5, 3)" in repr(program["x"])
+    for text in (program.text(), program.svg(), program.dot(), program.latex()):
+        assert "weight" in text
+    assert program == tg.trace(training.step, x, t)
+    assert hash(program) == hash(tg.trace(training.step, x, t))
+    assert program != tg.trace(training.step, x[:3], t[:3])
+    assert program != 3
+
+
+def test_the_equations_of_a_trace_give_its_numbers() -> None:
+    def f(x: Any, i: Any) -> Any:
+        return tg.value_and_grad(lambda x: (np.exp(x[i]) * x).sum())(x)
+
+    x, i = np.array([1.0, 2.0, 3.0]), np.array([2, 0, 1])
+    program = tg.trace(f, x, i)
+    value, slope = f(2 * x, i[::-1])
+    values = program.replay({"x": 2 * x, "i": i[::-1]} if "x" in program.variables else {})
+    assert_same([value, slope], [values[v.name] for v in program.outputs])
+
+
+def test_traces_that_cannot_be() -> None:
+    with pytest.raises(TraceError, match="nothing that was computed"):
+        tg.trace(lambda x: 3, np.ones(2))
+    with pytest.raises(ZeroDivisionError):
+        tg.trace(lambda x: x / (1 // 0), np.ones(2))
+    assert tg.trace(np.eye(3)) == 3.0  # NumPy's
+    assert tg.trace(tg.Tensor(np.eye(3))).item() == 3.0

@@ -164,6 +164,28 @@ class Program:
     def __getitem__(self, key: int | slice | str) -> Any:
         return self.variables[key] if isinstance(key, str) else self.equations[key]
 
+    def __eq__(self, other: object) -> bool:
+        """The same ops on variables of the same names, dtypes and shapes, with the same constants?"""
+        if not isinstance(other, Program):
+            return NotImplemented
+        return self._text() == other._text() and self._constants() == other._constants()
+
+    def __hash__(self) -> int:
+        return hash(self._text())
+
+    def _text(self) -> Any:
+        ends = [v.name for v in (*self.arguments, *self.outputs, *(v for pair in self.updates for v in pair))]
+        return tuple((repr(equation), equation.scope) for equation in self), tuple(ends)
+
+    def _constants(self) -> list[Any]:
+        """All numbers and arrays that are part of the program itself."""
+        found: list[Any] = []
+        for equation in self:
+            for value in equation.attrs.values():
+                substitute(value, lambda part: found.append(part) if isinstance(part, np.ndarray) else None)
+        found += [v.value for v in self.inputs if v.kind == "constant"]
+        return [(a.shape, a.dtype.str, a.tobytes()) for a in found]
+
     def __repr__(self) -> str:
         return f"<Program {self.title}>"
 

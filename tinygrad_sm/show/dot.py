@@ -19,6 +19,8 @@ __all__ = ["dot", "draw"]
 
 # colours that are told apart with a red-green deficiency, and by their frames in print
 FRAMES = {
+    "input": 'color="#00735c" fillcolor="#e2f4ee" style="filled"',
+    "number": 'color="#767676" fillcolor="#f2f2f2" style="filled"',
     "parameter": 'color="#0072b2" fillcolor="#e3f0fa" style="filled" penwidth=2',
     "constant": 'color="#767676" fillcolor="#f2f2f2" style="filled,dashed"',
     "intermediate": 'color="#8a8a8a" fillcolor="#ffffff" style="filled,rounded"',
@@ -112,7 +114,7 @@ def body(program: Program) -> Iterator[str]:
         nodes.setdefault(equation.scope, []).append(f"op{i} [label=<{op_label(equation)}> {OP}];")
     yield from clusters(nodes)
     for i, equation in enumerate(program):
-        yield from (f"{place[x.name]} -> op{i};" for x in equation.inputs)
+        yield from (f"{place[x.name]} -> op{i};" for x in equation.reads)
         yield f"op{i} -> {place[equation.name]};"
 
 
