@@ -626,7 +626,7 @@ def test_recording_all_the_time_is_warned_of() -> None:
             for _ in range(3):
                 fast(np.ones(2), n)
 
-    with pytest.warns(UserWarning, match="recorded 32 times"):
+    with pytest.warns(UserWarning, match="recorded 50 times"):
         calls()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -31,7 +31,7 @@ from .version import CHANGED, Version
 
 __all__ = ["Compiled", "compile"]
 
-MANY = 32  # versions of one function: something changes all the time
+MANY = 50  # recordings of one function: something changes all the time
 
 
 def compile(f: Callable[..., Any]) -> Compiled:
@@ -85,16 +85,14 @@ class Compiled:
         self._call, self._count = f, -1  # that of the latest program of arrays alone, and how many it takes
         self._all: dict[Any, list[Version]] = {}  # by the layout of the arguments
         self._waiting: dict[Any, list[Version]] = {}  # what was recorded once
+        self._recordings = 0
         self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
         self._last: Version | None = None
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == self._count and not kwargs:
-            try:
-                result = self._call(*args)
-            except AttributeError:  # an argument is no array
-                result = CHANGED
+            result = self._call(*args)
             if result is not CHANGED:
                 return result
         current = mode.get()
@@ -150,6 +148,13 @@ class Compiled:
 
     def _record(self, key: Any, environment: Environment, args: Any, kwargs: Any) -> Any:
         """Run the function as ever, and record what it does."""
+        self._recordings += 1
+        if self._recordings == MANY:
+            warnings.warn(
+                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
+                f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
+                stacklevel=4,
+            )
         recording = Recording(self.f, args, kwargs, environment)
         if isinstance(recording.error, TraceError):
             recording.undo()
@@ -178,17 +183,13 @@ class Compiled:
                 self._keep(key, version)
                 return
         waiting.append(version)
+        while len(self._waiting) > MANY:  # of arguments that never come again
+            del self._waiting[next(iter(self._waiting))]
 
     def _keep(self, key: Any, version: Version) -> None:
         versions = self._all.setdefault(key, [])
         versions[:] = [v for v in versions if not v.fits(version.environment)]
         versions.insert(0, version)
-        if self.versions == MANY:
-            warnings.warn(
-                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
-                f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
-                stacklevel=6,
-            )
 
     @property
     def _name(self) -> str:
@@ -234,52 +235,50 @@ class Compiled:
 
 
 def flattened(args: Any, kwargs: Any) -> Any:
-    """The arrays among the arguments, and a key of all; None where a gradient is asked for."""
+    """The arrays among the arguments, and a key of all; None where f itself has to run: a gradient is asked
+    for, or an argument is an array of another kind."""
     arrays: list[Any] = []
 
     def leaf(x: Any) -> Any:
         if isinstance(x, Tensor):
             if x.requires_grad:
-                raise _Asked
+                raise _Unfit
             arrays.append(x._data)
             return "tensor", x.shape, x._data.strides, x.dtype
         if isinstance(x, np.ndarray):
+            if type(x) is not np.ndarray or x.dtype.kind not in "fiub":
+                raise _Unfit
             arrays.append(x)
             return x.shape, x.strides, x.dtype
-        if isinstance(x, PLAIN) and not isinstance(x, slice):
-            return type(x), repr(x)
-        held.append(x)
-        return "object", id(x)
+        return (type(x), repr(x)) if isinstance(x, PLAIN) else _Same(x)
 
-    held: list[Any] = []
     try:
-        key = [tree_key(tree_map(leaf, part)) for part in (args, kwargs)]
-    except _Asked:
+        return arrays, tuple(hashable(tree_map(leaf, part)) for part in (args, kwargs))
+    except _Unfit:
         return None, None
-    return arrays, (tuple(key), _Held(held))
 
 
-class _Asked(Exception):
-    """A Tensor asks for its gradient."""
+class _Unfit(Exception):
+    """Arguments with which f itself has to run."""
 
 
-class _Held:
-    """Objects that are part of a key: as long as it is kept they are, and their ids are theirs."""
+class _Same:
+    """An object in a key: equal to itself alone."""
 
-    def __init__(self, things: list[Any]) -> None:
-        self.things = things
+    def __init__(self, thing: Any) -> None:
+        self.thing = thing
 
     def __hash__(self) -> int:
-        return len(self.things)
+        return id(self.thing)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held) and len(self.things) == len(other.things)
+        return isinstance(other, _Same) and self.thing is other.thing
 
 
-def tree_key(tree: Any) -> Any:
-    """A tree as something that can be hashed."""
+def hashable(tree: Any) -> Any:
+    """A tree as something that can be a key."""
     if isinstance(tree, dict):
-        return "dict", tuple((key, tree_key(value)) for key, value in tree.items())
+        return "dict", tuple((key, hashable(value)) for key, value in tree.items())
     if isinstance(tree, list):
-        return "list", tuple(map(tree_key, tree))
-    return tuple(map(tree_key, tree)) if isinstance(tree, tuple) else tree
+        return "list", tuple(map(hashable, tree))
+    return tuple(map(hashable, tree)) if isinstance(tree, tuple) else tree

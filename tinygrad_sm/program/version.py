@@ -165,7 +165,7 @@ class Version:
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
-            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant,
+            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "ndarray": np.ndarray, "constant": constant,
             "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
@@ -179,7 +179,8 @@ class Version:
         seen = name([t._number for t in env.tensors])
         tests = [f"mode().recording is {self._recording}", "mode().watcher is None"]
         for x, (shape, strides, dtype) in zip(arguments, self._arguments, strict=True):
-            tests.append(f"{x}.shape == {shape} and {x}.strides == {strides} and {x}.dtype == {name(dtype)}")
+            tests.append(f"type({x}) is ndarray and {x}.shape == {shape} and {x}.strides == {strides}")
+            tests.append(f"{x}.dtype == {name(dtype)}")
         tests += env.tests(name)
         tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
         tests += [
