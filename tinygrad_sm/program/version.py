@@ -165,8 +165,8 @@ class Version:
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
-            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "ndarray": np.ndarray, "constant": constant,
-            "self": self, "free": [], "filled_in": filled_in, "result": self._result,
+            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant,
+            "ndarray": np.ndarray, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
 
