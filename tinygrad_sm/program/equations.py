@@ -239,6 +239,18 @@ class Program:
 
         return formulas(self)
 
+    def source(self, style: str = "readable") -> str:
+        """The program as Python: to be read and run by itself ("readable"), or as it is compiled ("fast")."""
+        from .fast import emit
+        from .optimising import optimised
+        from .readable import readable
+
+        if style == "readable":
+            return readable(self)
+        if style != "fast":
+            raise UnsupportedError(f"a program has no source in the style {style!r}; use 'readable' or 'fast'")
+        return emit(optimised(self), [v for v in self.inputs if v.kind == "number"]).source
+
     def svg(self, depth: int | None = None, down: bool = False) -> str:
         """A picture in SVG, for which nothing need be installed.
 
