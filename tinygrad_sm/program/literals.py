@@ -93,7 +93,8 @@ def array(value: Any) -> str:
     """An array of one value, or a small one, as code."""
     if type(value) is not np.ndarray or value.dtype.kind not in "fiub" or not value.dtype.isnative:
         return _unwritable(value)
-    dtype = "" if value.dtype in (np.float64, np.int64, np.bool) else f", dtype=np.{value.dtype.name}"
+    known = (np.float64, np.int64, np.bool) if value.size else (np.float64,)
+    dtype = "" if value.dtype in known else f", dtype=np.{value.dtype.name}"
     if not value.ndim:
         return written(value[()])
     if uniform(value) and value.size > 1:

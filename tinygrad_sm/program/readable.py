@@ -24,7 +24,7 @@ from .expressions import FORMS, Expr, call, elementwise, key_of, keywords
 from .literals import Names, Unwritable, comment, number, uniform, wrapped, written
 from .tidying import Tidied, immutable_number, nameless
 
-__all__ = ["Readable", "readable"]
+__all__ = ["Readable", "readable", "rewritten"]
 
 LONGEST = 72  # letters of what is written into another expression
 ONE_LINE = 40  # letters of a constant that is
@@ -37,12 +37,12 @@ class Readable:
 
     source     the module's text
     arguments  by name what the function takes, as it was when the program was recorded
-    results    for each output of the program, and each update, its name in what the function returns
+    results    what it returns, by name and as it was then: outputs, new values, gradients
     """
 
     source: str
     arguments: dict[str, Any]
-    results: list[str]
+    results: list[tuple[str, Variable]]
 
 
 def readable(program: Program) -> str:
@@ -51,7 +51,12 @@ def readable(program: Program) -> str:
     >>> import tinygrad_sm as tg
     >>> print(readable(tg.trace(lambda x, y: np.exp(-x) * y, 1.0, np.ones(3))))  # doctest: +SKIP
     """
-    return _Writer(program).written().source
+    return rewritten(program).source
+
+
+def rewritten(program: Program) -> Readable:
+    """The source of a program, with what its function takes and returns."""
+    return _Writer(program).written()
 
 
 class _Writer:
@@ -86,12 +91,14 @@ class _Writer:
             self._equation(equation)
         results = self._results()
         takes = {self.called[v.name]: v.value for v in self.takes} | dict(self.things)
-        pairs = [f'"{key}": {text}' for key, text in dict(results).items()]
-        body = [*self.lines, *wrapped(f"return {{{', '.join(pairs)}}}", "    ")]
+        texts = [f'"{key}": {text}' for key, text in dict(results).items()]
+        body = [*self.lines, *wrapped(f"return {{{', '.join(texts)}}}", "    ")]
         helpers = [line for text in self.library.texts for line in ("", "", *text.splitlines())]
         head = wrapped(f"def program({', '.join(takes)}):", "")
         lines = [*self._about(takes, [key for key, _ in results]), "import numpy as np", *helpers, "", "", *head, *body]
-        return Readable("\n".join(lines) + "\n", takes, [key for key, _ in results])
+        made = [*self.tidied.outputs, *(v for _, v in self.tidied.updates), *self.tidied.gradients]
+        pairs = list(zip((key for key, _ in results), made, strict=True))
+        return Readable("\n".join(lines) + "\n", takes, pairs)
 
     def _about(self, takes: dict[str, Any], keys: list[str]) -> list[str]:
         n = len(self.program.outputs)
@@ -145,9 +152,8 @@ class _Writer:
         op = e.primitive
         self.current = e
         if op is softmax_cross_entropy:
-            x = [self._name(e, i) for i in range(2)]
-            places = self.asked.get(e.name, set())
-            self.fused[e.name] = state = crossentropy.CrossEntropy(self, e, *x, places)
+            z, t, places = self._name(e, 0), self._name(e, 1), self.asked.get(e.name, set())
+            self.fused[e.name] = state = crossentropy.CrossEntropy(self, e, z, t, places)
             found = state.loss()
         elif hasattr(op, "fused") and op.fused[0] is softmax_cross_entropy:
             g = e.inputs[0]
@@ -245,7 +251,7 @@ class _Writer:
             found = self.ready.pop(x.name)
         elif x.literal is not None:
             return self._number(x.number)
-        elif x.name in self.tidied.numbers:
+        elif x.name in self.tidied.numbers and (not x.value.ndim or (elementwise(e) and self._implied(e, i))):
             found = Expr(*self.tidied.numbers[x.name], True)
         elif x.name in self.called:
             return Expr(self.called[x.name])
@@ -358,6 +364,6 @@ class _Writer:
     def _result(self, v: Variable) -> str:
         if v.name in self.called:
             return self.called[v.name]
-        if v.name in self.tidied.numbers:
+        if v.name in self.tidied.numbers and not v.value.ndim:
             return self._strong(Expr(*self.tidied.numbers[v.name], True), v).text
         return number(v.number) if v.literal is not None else self._constant(v).text

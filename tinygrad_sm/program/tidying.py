@@ -34,7 +34,7 @@ class Tidied:
     gradients  what its backward passes lead to, if it neither returns a gradient nor updates with one
     results    all that is returned as it is
     wanted     all that the equations are for
-    numbers    what is computed of constants, as a text and its rank: 1 / 5
+    numbers    what is computed of constants, all entries alike, as a text and its rank: 1 / 5
     made       the equations by name
     uses       how often each variable is read
     """
@@ -132,12 +132,12 @@ class Tidied:
         parts = [immutable_number(x) for x in e.inputs]
         name = f"c{len(self.known)}.{e.name}"
         if key == "divide" and all(n is not None and n == int(n) and abs(n) < 1e6 for n in parts) and parts[1]:
-            self.numbers[name] = f"{number(int(parts[0]))} / {number(int(parts[1]))}", PRODUCT  # type: ignore[arg-type]
+            self.numbers[name] = f"{number(int(parts[0]))} / {number(int(parts[1]))}", PRODUCT
+        if key == "broadcast_to" and e.inputs[0].name in self.numbers:
+            self.numbers[name] = self.numbers[e.inputs[0].name]
         if key == "negative" and e.inputs[0].name in self.numbers:
             text, rank = self.numbers[e.inputs[0].name]
             self.numbers[name] = (text[1:] if text.startswith("-") else f"-{text}"), rank
-        if name in self.numbers and value.ndim:
-            del self.numbers[name]
         return Variable(name, "constant", value)
 
 
