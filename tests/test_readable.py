@@ -103,3 +103,267 @@ def test_row(row: str) -> None:
             program.source()
         return
     check(program)
+
+
+TARGETS = {
+    "indices": lambda z, rng: rng.integers(z.shape[1], size=(z.shape[0], *z.shape[2:])),
+    "soft": lambda z, rng: np.moveaxis(rng.dirichlet(np.ones(z.shape[1]), (z.shape[0], *z.shape[2:])), -1, 1),
+}
+LOSSES: list[tuple[str, dict[str, Any]]] = [
+    (kind, about)
+    for kind in TARGETS
+    for about in (
+        {}, {"reduction": "sum"}, {"reduction": "none"}, {"label_smoothing": 0.1},
+        {"weight": [0.5, 1.0, 2.0, 0.0]}, {"weight": np.array([0.5, 1.0, 2.0, 3.0]), "reduction": "sum"},
+        {"weight": [0.5, 1.0, 2.0, 1.5], "label_smoothing": 0.2},
+        {"ignore_index": -1}, {"ignore_index": -1, "weight": [0.5, 1.0, 2.0, 1.5], "label_smoothing": 0.2},
+        {"ignore_index": 2, "reduction": "none"},
+    )
+    if kind == "indices" or "ignore_index" not in about
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("factor", [1.0, -2.5])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("shape", [(5, 4), (3, 4, 2), (2, 4, 3, 2)], ids=str)
+@pytest.mark.parametrize(("kind", "about"), LOSSES, ids=str)
+def test_fused_losses(kind: str, about: dict[str, Any], shape: Any, dtype: Any, factor: float) -> None:
+    rng = np.random.default_rng(len(shape))
+    start = rng.normal(0, 3, shape).astype(dtype)
+    t = TARGETS[kind](start, rng)
+    t = t.astype(dtype) if kind == "soft" else t
+    if about.get("ignore_index") == -1:
+        t.ravel()[::3] = -1
+    z = tg.Tensor(start, requires_grad=True)
+    w = rng.normal(size=start.shape[:1] + start.shape[2:]).astype(dtype)
+
+    def loss_of(t: Any) -> Any:
+        loss = tg.softmax_cross_entropy(z, t, axis=1, **about)
+        total = loss * factor if loss.ndim == 0 else (loss * w).sum()
+        total.backward()
+        return loss
+
+    source = check(tg.trace(loss_of, t))
+    if not about and len(shape) == 2 and factor == 1:
+        assert "dz = (a - y) / N" in source or "dz = (a - t) / N" in source
+
+
+@pytest.mark.parametrize("about", [{}, {"label_smoothing": 0.1}, {"weight": [0.5, 1.0, 2.0]}], ids=str)
+@pytest.mark.parametrize("axis", [-1, 0])
+def test_gradients_of_target_distributions(about: dict[str, Any], axis: int) -> None:
+    a = tg.Tensor(rng.normal(size=(3, 3)), requires_grad=True)
+    z = tg.Tensor(rng.normal(size=(3, 3)), requires_grad=True)
+
+    def loss_of() -> Any:
+        loss = tg.softmax_cross_entropy(z, tg.softmax(a, axis=axis), axis=axis, **about)
+        loss.backward()
+        return loss
+
+    check(tg.trace(loss_of))
+
+
+@pytest.mark.parametrize("shape", [(4,), (1, 4)])
+def test_one_row(shape: Any) -> None:
+    z = tg.Tensor(rng.normal(size=shape), requires_grad=True)
+    t = np.full(shape[:-1], 2)
+
+    def loss_of(t: Any) -> Any:
+        loss = tg.softmax_cross_entropy(z, t)
+        loss.backward()
+        return loss
+
+    check(tg.trace(loss_of, t))
+
+
+@pytest.mark.parametrize("start", [
+    [[1000.0, -1000.0, 3.0], [-700.0, 5.0, 900.0]],
+    [[-np.inf, 1.0, 2.0], [3.0, -np.inf, 1.0]],
+    [[np.inf, 1.0, 2.0], [3.0, 4.0, np.nan]],
+], ids=["large", "masked", "infinite"])  # fmt: skip
+def test_logits_at_the_limits(start: Any) -> None:
+    z = tg.Tensor(start, requires_grad=True)
+
+    def loss_of(t: Any) -> Any:
+        loss = tg.softmax_cross_entropy(z, t, reduction="none")
+        loss.sum().backward()
+        return loss, tg.softmax(z), tg.logsumexp(z, axis=1)
+
+    with np.errstate(all="ignore"):
+        check(tg.trace(loss_of, np.array([1, 2])))
+
+
+@pytest.mark.parametrize("shift", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_composed_road_goes_by_way_of_y_over_a(dtype: Any, shift: bool) -> None:
+    W, b = linear(dtype)
+
+    def loss_of(x: Any, t: Any) -> Any:
+        z = x @ W + b
+        loss = tg.composed_softmax_cross_entropy(z, t, shift=shift)
+        loss.backward()
+        return loss
+
+    source = check(tg.trace(loss_of, X.astype(dtype), LABELS))
+    assert "-1 / 5 * y / a" in source
+    assert "dz = (a - y)" not in source
+
+
+def test_users_names_come_first() -> None:
+    W, b = linear()
+
+    def loss_of(e: Any, y: Any) -> Any:
+        N = e @ W
+        K = N + b
+        a = tg.softmax_cross_entropy(K, y)
+        a.backward()
+        return a
+
+    source = check(tg.trace(loss_of, X, LABELS))
+    has(source, "K = N + b" if "N = e @ W" in source else "K = e @ W + b")
+    assert "def program(e, y, W, b):" in source
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: optim.SGD(p, lr=0.1),
+    "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: optim.Adam(p, lr=0.01, amsgrad=True),
+    "adamw": lambda p: optim.AdamW(p, lr=0.01),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, centered=True, momentum=0.5),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
+}
+NETS = {
+    "relu": lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
+    "sigmoid": lambda: nn.Sequential(nn.Linear(3, 8), nn.Sigmoid(), nn.Linear(8, 4)),
+    "dropout": lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4)),
+    "batch norm": lambda: nn.Sequential(nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4)),
+    "layer norm": lambda: nn.Sequential(nn.Linear(3, 8), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 4)),
+    "float64": lambda: nn.Sequential(nn.Linear(3, 8, dtype=float), nn.LeakyReLU(), nn.Linear(8, 4, dtype=float)),
+}
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_training_steps(optimizer: str, net: str) -> None:
+    tg.manual_seed(0)
+    model = NETS[net]()
+    opt = OPTIMIZERS[optimizer](model.parameters())
+
+    def step(x: Any, t: Any) -> Any:
+        opt.zero_grad()
+        loss = tg.softmax_cross_entropy(model(x), t)
+        loss.backward()
+        opt.step()
+        return loss
+
+    step(X.astype(np.float32), LABELS)
+    found = rewritten(program := tg.trace(step, X.astype(np.float32), LABELS))
+    check(program, 64 if optimizer in ("adam", "adamw", "rmsprop") else 8)
+    assert "# update" in found.source
+    if optimizer == "sgd":
+        assert "lr" in found.arguments
+        assert "layer_0_weight = layer_0_weight - lr * d0_weight" in found.source
+
+
+def test_a_convolution() -> None:
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+
+    def loss_of(x: Any, t: Any) -> Any:
+        loss = tg.softmax_cross_entropy(net(x), t)
+        loss.backward()
+        return loss
+
+    x = rng.normal(size=(2, 1, 4, 4)).astype(np.float32)
+    check(tg.trace(loss_of, x, np.array([0, 2])), 64)
+
+
+def test_other_losses() -> None:
+    for loss in (
+        lambda z, t: tg.sigmoid_binary_cross_entropy(z, (t[:, None] == np.arange(4)).astype(float)),
+        lambda z, t: tg.nll_loss(tg.log_softmax(z), t, weight=[1.0, 2.0, 0.5, 1.0], ignore_index=2),
+        lambda z, t: tg.nll_loss(tg.log_softmax(z), t),
+        lambda z, t: tg.nll_loss(tg.log_softmax(z), t, ignore_index=2),
+        lambda z, t: tg.nll_loss(tg.log_softmax(z), t, weight=[1.0, 2.0, 0.5, 1.0]),
+        lambda z, t: nn.MSELoss()(z, np.ones((5, 4))),
+    ):
+        W, b = linear()
+
+        def loss_of(x: Any, t: Any, loss: Any = loss, W: Any = W, b: Any = b) -> Any:
+            found = loss(x @ W + b, t)
+            found.backward()
+            return found
+
+        check(tg.trace(loss_of, X, LABELS))
+
+
+# ---- programs at random ----
+
+ANY = [
+    "x + y", "x - y", "x * y", "x / (y * y + 1)", "-x", "x ** 2", "1 / (x * x + 1)", "np.exp(-x * x)", "np.tanh(x)",
+    "tg.relu(x)", "tg.sigmoid(x)", "np.maximum(x, y)", "np.where(x > y, x, z)", "np.sin(x)", "x - (y - z)",
+    "x / ((y * y + 1) / (z * z + 2))", "(x * x + 0.2) ** -0.5", "2.0 ** np.tanh(x)", "abs(x)", "x.copy()", "x * 1",
+    "np.sum(x)", "np.ravel(x)", "np.expand_dims(x, 0)", "np.broadcast_to(x, (2, *x.shape))", "x.mean()",
+    "-(x - y)", "np.float32(2) * x", "x + x", "np.clip(x, -0.7, 0.9)", "x + np.array([0.25])", "(x < y) * z",
+    "np.stack((x, x), -1)", "x.reshape(-1)", "np.sqrt(x * x + np.float64(0.3))", "3 - x", "0.0 * x", "(-x) ** 2",
+]
+VECTORS = [
+    "x.sum(axis=k)", "x.sum(axis=k, keepdims=True)", "x.mean(axis=k)", "np.max(x, axis=k)", "np.cumsum(x, axis=k)",
+    "x[0]", "x[..., ::2]", "x[..., None]", "x[[0, 0]]", "np.flip(x, (k,))", "np.concatenate((x, np.sin(x)), k)",
+    "tg.softmax(x, axis=k)", "np.take(x, [0, -1, 0], axis=k)", "x[np.argsort(x, axis=0)[..., :1]]", "x.T",
+    "np.sort(x, axis=k)", "np.var(x, axis=k)", "np.prod(x, axis=k)", "x[-1:]", "x[1:, ...]",
+]
+MATRICES = ["x.T @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "np.matmul(x, x[..., 0, :, None])", "x.T.T",
+            "np.einsum('...ij,...kj->...ik', x, x)", "np.trace(x, 0, -2, -1)"]  # fmt: skip
+
+
+class Composer:
+    """A function of ops chosen at random: some values are read twice, some never."""
+
+    def __init__(self, seed: int, dtype: Any) -> None:
+        self.rng, self.dtype = np.random.default_rng(seed), dtype
+        shapes = [(), (3,), (2, 3), (2, 1), (2, 2, 3), (3, 3)]
+        picked = [shapes[self.rng.integers(len(shapes))] for _ in range(3)]
+        self.leaves = [self.rng.uniform(-1.2, 1.2, shape).astype(dtype) for shape in picked]
+        self.steps: list[tuple[str, list[int], int]] = []
+        values: list[Any] = list(self.leaves)
+        while len(self.steps) < 14:
+            x = values[i := int(self.rng.integers(len(values)))]
+            kind = int(self.rng.integers(min(x.ndim, 2) + 1))
+            op = str(self.rng.choice((ANY, VECTORS, MATRICES)[kind]))
+            fits = [j for j, v in enumerate(values) if v.shape in (x.shape, ())]
+            y, z = (int(self.rng.choice(fits)) for _ in range(2))
+            step = op, [i, y, z], int(self.rng.integers(x.ndim)) if kind else 0
+            made = np.asarray(self.value(step, values))
+            if 0 < made.size <= 48 and made.ndim <= 3 and np.abs(made).max() < 9:
+                self.steps.append(step)
+                values.append(made)
+
+    @staticmethod
+    def value(step: Any, values: list[Any]) -> Any:
+        op, (i, j, k), axis = step
+        return eval(op, {"np": np, "tg": tg, "k": axis, "x": values[i], "y": values[j], "z": values[k]})
+
+    def __call__(self, *leaves: Any) -> Any:
+        values = list(leaves)
+        for step in self.steps:
+            values.append(self.value(step, values))
+        return values[-4:]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_random_programs(seed: int) -> None:
+    f = Composer(seed, np.float32 if seed % 3 == 0 else np.float64)
+    leaves = [tg.Tensor(a, requires_grad=True) for a in f.leaves]
+
+    def both() -> Any:
+        outputs = f(*leaves)
+        loss = sum([y.sum() for y in outputs[1:]], outputs[0].sum())
+        if loss.requires_grad:
+            loss.backward()
+        return loss, outputs
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        check(tg.trace(both), 32)
+        check(tg.trace(lambda *arrays: f(*map(tg.Tensor, arrays)), *f.leaves), 32)

@@ -68,7 +68,15 @@ def call(function: str, x: list[Expr], *attrs: str) -> Expr:
 
 
 def keywords(w: Writer, e: Equation) -> list[str]:
-    return [f"{key}={w.literal(value, key)}" for key, value in e.attrs.items()]
+    attrs = {key: w.literal(value, key) for key, value in e.attrs.items() if not is_key(value)}
+    return [*(f"key=np.s_[{subscript(w, v)}]" for v in e.attrs.values() if is_key(v)),
+            *(f"{key}={text}" for key, text in attrs.items())]  # fmt: skip
+
+
+def is_key(value: Any) -> bool:
+    """Is it an index that is written with colons?"""
+    parts = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(part, slice) for part in parts)
 
 
 def along(w: Writer, e: Equation) -> list[str]:

@@ -83,6 +83,8 @@ class _Writer:
         for v in [*(v for v in order if not nameless(v)), *self.takes]:
             if v.name not in self.called and v.literal is None:
                 self.called[v.name] = self.names.new(v.name)
+        for name, given in tidied.named.items():
+            self.called[name] = self.called[given]
         self._rebind()
 
     def written(self) -> Readable:
@@ -96,7 +98,7 @@ class _Writer:
         helpers = [line for text in self.library.texts for line in ("", "", *text.splitlines())]
         head = wrapped(f"def program({', '.join(takes)}):", "")
         lines = [*self._about(takes, [key for key, _ in results]), "import numpy as np", *helpers, "", "", *head, *body]
-        made = [*self.tidied.outputs, *(v for _, v in self.tidied.updates), *self.tidied.gradients]
+        made = [*self.tidied.outputs, *(v for _, v in self.tidied.updates), *self.tidied.slopes]
         pairs = list(zip((key for key, _ in results), made, strict=True))
         return Readable("\n".join(lines) + "\n", takes, pairs)
 
@@ -198,9 +200,9 @@ class _Writer:
         """A line of its own for a result, or a place in the expression that reads it."""
         if self.tidied.inline(e) and len(found.text) <= LONGEST:
             self.ready[e.name] = found
-        elif nameless(e.output) and self.tidied.uses[e.name] > 1 and found.text.isidentifier():
+        elif self.tidied.nameless(e.output) and self.tidied.uses[e.name] > 1 and found.text.isidentifier():
             self.texts[e.name] = found
-        elif key_of(e) == "transpose" and nameless(e.output) and re.fullmatch(r"\w+\.T", found.text):
+        elif key_of(e) == "transpose" and self.tidied.nameless(e.output) and re.fullmatch(r"\w+\.T", found.text):
             self.texts[e.name] = found
         else:
             self.line(f"{self._own(e)} = {self._strong(found, e.output).text}")
@@ -359,7 +361,9 @@ class _Writer:
             key = self.called[first.name]
             keys.add(key := self.names.new(given.name) if key in keys and first in self.tidied.results else key)
             found.append((key, self._result(latest)))
-        return found + [(self.called[v.name], self.called[v.name]) for v in self.tidied.gradients]
+        for v, slope in zip(self.tidied.gradients, self.tidied.slopes, strict=True):
+            found.append((self.called.get(v.name) or self.names.new(v.name), self._result(slope)))
+        return found
 
     def _result(self, v: Variable) -> str:
         if v.name in self.called:

@@ -32,16 +32,19 @@ class Tidied:
     outputs    what stands for the program's outputs
     updates    and for its updates
     gradients  what its backward passes lead to, if it neither returns a gradient nor updates with one
+    slopes     and what stands for them
     results    all that is returned as it is
     wanted     all that the equations are for
     numbers    what is computed of constants, all entries alike, as a text and its rank: 1 / 5
     made       the equations by name
+    named      what to call results without a name: as the copies that are left out
     uses       how often each variable is read
     """
 
     def __init__(self, program: Program) -> None:
         self.known: dict[str, Variable] = {}
         self.numbers: dict[str, tuple[str, int]] = {}
+        self.named: dict[str, str] = {}
         self.made: dict[str, Equation] = {}
         for e in program:
             e = self._tidied(e)
@@ -50,6 +53,8 @@ class Tidied:
                 self.made[e.name] = e
             else:
                 self.known[e.name] = same
+                if same.name in self.made and nameless(same) and not nameless(e.output):
+                    self.named.setdefault(same.name, e.name)
         self.outputs = [self.known.get(v.name, v) for v in program.outputs]
         self.updates = [(first, self.known.get(latest.name, latest)) for first, latest in program.updates]
         self.gradients: list[Variable] = []
@@ -57,9 +62,11 @@ class Tidied:
         if ("backward",) not in scopes and ("update",) not in scopes:
             read = {x.name for e in program for x in e.reads} | {v.name for v in self.outputs}
             ends = [e for e in program if e.scope[:1] == ("backward",) and e.name not in read]
-            self.gradients = [e.output for e in ends if e.name in self.made]
-        self.results = [*self.outputs, *self.gradients]
-        self.wanted = [*self._ends(), *self.gradients]
+            ends = [e for e in ends if not nameless(e.output)] or ends
+            self.gradients = [e.output for e in ends]
+        self.slopes = [self.known.get(v.name, v) for v in self.gradients]
+        self.results = [*self.outputs, *self.slopes]
+        self.wanted = [*self._ends(), *self.slopes]
         self.equations = alive(list(self.made.values()), self.wanted)
         self.made = {e.name: e for e in self.equations}
         self._readers: dict[str, int] = {}
@@ -73,10 +80,14 @@ class Tidied:
     def _ends(self) -> list[Variable]:
         return [*self.outputs, *(latest for _, latest in self.updates)]
 
+    def nameless(self, v: Variable) -> bool:
+        """Has nobody given it a name, nor what it stands for?"""
+        return nameless(v) and v.name not in self.named
+
     def inline(self, e: Equation) -> bool:
         """May a result be written into the one expression that reads it?"""
         return (
-            nameless(e.output) and self.uses[e.name] == 1 and e.name not in self._returned
+            self.nameless(e.output) and self.uses[e.name] == 1 and e.name not in self._returned
             and e.primitive.name not in DRAWS and not isinstance(e.primitive, Fused)
             and any(x.name == e.name for x in self.equations[self._readers[e.name]].inputs)
         )  # fmt: skip
@@ -84,7 +95,7 @@ class Tidied:
     def reached(self, e: Equation) -> int:
         """The number of the last equation into whose expression this one may be written."""
         at = -1
-        while self.inline(e) or (key_of(e) == "transpose" and nameless(e.output) and e.name in self._readers):
+        while self.inline(e) or (key_of(e) == "transpose" and self.nameless(e.output) and e.name in self._readers):
             at = self._readers[e.name]
             e = self.equations[at]
         return at
