@@ -310,10 +310,10 @@ ANY = [
 VECTORS = [
     "x.sum(axis=k)", "x.sum(axis=k, keepdims=True)", "x.mean(axis=k)", "np.max(x, axis=k)", "np.cumsum(x, axis=k)",
     "x[0]", "x[..., ::2]", "x[..., None]", "x[[0, 0]]", "np.flip(x, (k,))", "np.concatenate((x, np.sin(x)), k)",
-    "tg.softmax(x, axis=k)", "np.take(x, [0, -1, 0], axis=k)", "x[np.argsort(x, axis=0)[..., :1]]", "x.T",
+    "tg.softmax(x, axis=k)", "np.take(x, [0, -1, 0], axis=k)", "x[np.argsort(x, axis=0).ravel()[:1]]", "x.T",
     "np.sort(x, axis=k)", "np.var(x, axis=k)", "np.prod(x, axis=k)", "x[-1:]", "x[1:, ...]",
 ]
-MATRICES = ["x.T @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "np.matmul(x, x[..., 0, :, None])", "x.T.T",
+MATRICES = ["np.swapaxes(x, -1, -2) @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "np.matmul(x, x[..., 0, :, None] * 1)", "x.T.T",
             "np.einsum('...ij,...kj->...ik', x, x)", "np.trace(x, 0, -2, -1)"]  # fmt: skip
 
 
@@ -334,7 +334,10 @@ class Composer:
             fits = [j for j, v in enumerate(values) if v.shape in (x.shape, ())]
             y, z = (int(self.rng.choice(fits)) for _ in range(2))
             step = op, [i, y, z], int(self.rng.integers(x.ndim)) if kind else 0
-            made = np.asarray(self.value(step, values))
+            try:
+                made = np.asarray(self.value(step, values))
+            except ValueError:  # not for these shapes
+                continue
             if 0 < made.size <= 48 and made.ndim <= 3 and np.abs(made).max() < 9:
                 self.steps.append(step)
                 values.append(made)
@@ -351,7 +354,7 @@ class Composer:
         return values[-4:]
 
 
-@pytest.mark.parametrize("seed", range(150))
+@pytest.mark.parametrize("seed", range(100))
 def test_random_programs(seed: int) -> None:
     f = Composer(seed, np.float32 if seed % 3 == 0 else np.float64)
     leaves = [tg.Tensor(a, requires_grad=True) for a in f.leaves]
@@ -367,3 +370,189 @@ def test_random_programs(seed: int) -> None:
         warnings.simplefilter("ignore", RuntimeWarning)
         check(tg.trace(both), 32)
         check(tg.trace(lambda *arrays: f(*map(tg.Tensor, arrays)), *f.leaves), 32)
+
+
+# ---- names, constants, and what cannot be written ----
+
+HOSTILE = ['x"; import os', "__import__", "lambda", "größe", "a\nimport os", "np", "program", "1.weight", '"""', "#", "",
+           "print", "x y", "x_y", "ɑ" * 3, "sigmoid", "match"]  # fmt: skip
+
+
+def test_hostile_names_are_only_names() -> None:
+    leaves = [tg.Tensor([1.0, 2.0], requires_grad=True, name=name) for name in HOSTILE]
+
+    def f() -> Any:
+        total = sum([tg.sigmoid(x * i) for i, x in enumerate(leaves)], leaves[0])
+        with tg.scope('s"\nimport os\n'):
+            total = total * 2
+        total.sum().backward()
+        return total
+
+    source = check(tg.trace(f))
+    assert "import os" not in source
+    assert source.isascii()
+    names = [n.arg for n in ast.walk(ast.parse(source)) if isinstance(n, ast.arg)]
+    assert len(set(names) & {"import", "lambda", "__import__", "np", "program"}) == 0
+
+
+def test_hostile_formulas_stay_in_their_comment() -> None:
+    op = tg.primitive(cubed, "x^3\nimport os\r\x0cimport sys", lambda g, y, x: 3 * g * x**2, name="cu\nbe(")
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    source = check(tg.trace(lambda: op(x)))
+    assert "\nimport os" not in source
+
+
+OFFSET, FACTORS = 0.1, np.array([1.0, np.inf])
+
+
+def cubed(x: np.ndarray, *, by: float = OFFSET) -> np.ndarray:
+    """A user's function that uses others."""
+    shift: float = shifted(x.size)
+    return np.power(x, 3) + shift + (lambda v: v * by)(FACTORS[:1])
+
+
+def shifted(n: int) -> float:
+    return n * OFFSET
+
+
+def test_users_primitives() -> None:
+    power = 4
+    ops = [
+        tg.primitive(lambda x: x**power + cubed(x), "x^4", lambda g, y, x: g * x, name="fourth"),
+        tg.primitive(np.exp, "e^x", lambda g, y, x: g * y, name="relu"),
+        tg.primitive(cubed, "x^3", lambda g, y, x: 3 * g * x**2, name="sum"),
+    ]
+    for op in ops:
+        x = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+        def f(op: Any = op, x: Any = x) -> Any:
+            y = op(x)
+            y.sum().backward()
+            return y
+
+        check(tg.trace(f))
+    tg.primitive(np.exp, r"e^{x}", lambda g, y, x: g * y)
+
+
+def test_users_fused_ops() -> None:
+    def kernel(x: Any, p: int = 2) -> Any:
+        e = np.exp(x)
+        return e**p, e
+
+    op = tg.fused("ExpPower", "e^{px}", kernel=kernel, definition=lambda x, p=2: np.exp(x * p),
+                  rules=(lambda g, y, saved, x, p=2: g * p * saved**p,))  # fmt: skip
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+    def f() -> Any:
+        y = op(x, p=3)
+        y.sum().backward()
+        return y, op(x)
+
+    assert "_saved = exp" in check(tg.trace(f)).lower().replace("power", "")
+
+
+def test_what_has_no_source_is_named() -> None:
+    space: dict[str, Any] = {"np": np}
+    exec("def f(x): return np.exp(x)", space)
+    x = tg.Tensor([1.0], requires_grad=True)
+    for function in (space["f"], eval("lambda x: x", {}), staticmethod(np.exp).__func__.__call__, Callable()):
+        op = tg.primitive(function, "e^x", lambda g, y, x: g * y, name="hidden")
+        with pytest.raises(UnsupportedError, match="hidden"):
+            tg.trace(lambda op=op: op(x)).source()
+
+
+class Callable:
+    __name__ = "callable"
+
+    def __call__(self, x: Any) -> Any:
+        return np.exp(x)
+
+
+def test_styles() -> None:
+    program = tg.trace(lambda x: np.exp(x) * 2, X)
+    assert "def make" in program.source("fast")
+    assert program.source() == program.source("readable") == program.source(style="readable")
+    with pytest.raises(UnsupportedError, match="'readable' or 'fast'"):
+        program.source("slow")
+
+
+def test_constants_are_exact_or_arguments() -> None:
+    small = [np.array([0.1, -0.0, np.inf, np.nan], np.float32), np.array([1e-310, 0.1 + 0.2]), np.float32(0.1),
+             np.array([True, False]), np.array([2**62 + 1]), np.array(0.1, np.float16), np.zeros((2, 2), np.float32),
+             np.full(100, 0.1), np.array([-0.0, 0.0]), np.empty((0, 3), np.float32)]  # fmt: skip
+    for a in small:
+        found = rewritten(tg.trace(lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.float32(2)))
+        assert list(found.arguments) == ["x"]
+        check(tg.trace(lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.float32(2)))
+    large, key = rng.normal(size=100), rng.integers(3, size=70)
+    program = tg.trace(lambda x: (x[key] * 2, (x.sum() + tg.Tensor(large.copy()))), X)
+    found = rewritten(program)
+    assert len(found.arguments) == 3
+    check(program)
+
+
+def test_what_is_returned() -> None:
+    W, b = linear()
+
+    def inputs_and_twice(x: Any) -> Any:
+        y = x @ W
+        return y, y, x, np.copy(x), x.T, b, tg.Tensor(2.0) * 3.0
+
+    source = check(tg.trace(inputs_and_twice, tg.Tensor(X)))
+    assert "return" in source
+    opt = optim.SGD([W, b], lr=0.5)
+
+    def step(x: Any) -> Any:
+        """The old W is read after the update, and returned."""
+        old = W.data_copy() if hasattr(W, "data_copy") else W * 1.0
+        opt.zero_grad()
+        loss = ((x @ W + b) ** 2).mean()
+        loss.backward()
+        opt.step()
+        return loss, old, (x @ W).sum()
+
+    check(tg.trace(step, X))
+
+    def two_steps(x: Any) -> Any:
+        for _ in range(2):
+            opt.zero_grad()
+            ((x @ W + b) ** 2).mean().backward()
+            opt.step()
+
+    check(tg.trace(two_steps, X))
+
+
+def test_traced_indices_and_transforms() -> None:
+    W = tg.Tensor(rng.normal(size=(6, 3)), requires_grad=True)
+
+    def embed(i: Any, x: Any) -> Any:
+        loss = (W[i] * x).sum() + x[0, i[0]] * 2
+        loss.backward()
+        return loss
+
+    check(tg.trace(embed, np.array([0, 2, 2, 1, 0]), X))
+
+    def loss_of(W: Any, b: Any) -> Any:
+        return tg.softmax_cross_entropy(tg.Tensor(X) @ W + b, LABELS)
+
+    check(tg.trace(tg.value_and_grad(loss_of), *(t.data for t in linear())))
+    check(tg.trace(tg.hessian(lambda v: np.sum(np.exp(v) * v)), np.array([0.3, -0.2])), 32)
+
+
+def test_a_live_graph_has_a_source() -> None:
+    from tinygrad_sm.program import graph
+
+    W, b = linear()
+    check(graph(tg.softmax_cross_entropy(tg.Tensor(X) @ W + b, LABELS)))
+
+
+def test_lines_fit_the_page() -> None:
+    x = tg.Tensor(rng.normal(size=(4, 4)), requires_grad=True, name="a_name_that_is_rather_long_for_a_name")
+
+    def f() -> Any:
+        y = x
+        for _ in range(12):
+            y = np.tanh(y * x + 1) - y / 2
+        return y + tg.Tensor(rng.normal(size=(4, 4)))
+
+    assert max(map(len, check(tg.trace(f)).splitlines())) <= 110
