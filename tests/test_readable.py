@@ -13,7 +13,7 @@ from test_rules import TABLE, as_tensors, evaluated, letters_of, weighed, weight
 
 import tinygrad_sm as tg
 from tinygrad_sm import nn, optim
-from tinygrad_sm.errors import MissingError, TraceError, UnsupportedError
+from tinygrad_sm.errors import TraceError, UnsupportedError
 from tinygrad_sm.program.readable import Readable, rewritten
 
 
@@ -235,10 +235,16 @@ OPTIMIZERS = {
 NETS = {
     "relu": lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
     "sigmoid": lambda: nn.Sequential(nn.Linear(3, 8), nn.Sigmoid(), nn.Linear(8, 4)),
-    "dropout": lambda: nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4)),
-    "batch norm": lambda: nn.Sequential(nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4)),
+    "dropout": lambda: nn.Sequential(
+        nn.Linear(3, 8), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4)
+    ),
+    "batch norm": lambda: nn.Sequential(
+        nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4)
+    ),
     "layer norm": lambda: nn.Sequential(nn.Linear(3, 8), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 4)),
-    "float64": lambda: nn.Sequential(nn.Linear(3, 8, dtype=float), nn.LeakyReLU(), nn.Linear(8, 4, dtype=float)),
+    "float64": lambda: nn.Sequential(
+        nn.Linear(3, 8, dtype=float), nn.LeakyReLU(), nn.Linear(8, 4, dtype=float)
+    ),
 }
 
 
@@ -267,7 +273,9 @@ def test_training_steps(optimizer: str, net: str) -> None:
 
 def test_a_convolution() -> None:
     tg.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3))
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)
+    )
 
     def loss_of(x: Any, t: Any) -> Any:
         loss = tg.softmax_cross_entropy(net(x), t)
@@ -300,18 +308,66 @@ def test_other_losses() -> None:
 # ---- programs at random ----
 
 ANY = [
-    "x + y", "x - y", "x * y", "x / (y * y + 1)", "-x", "x ** 2", "1 / (x * x + 1)", "np.exp(-x * x)", "np.tanh(x)",
-    "tg.relu(x)", "tg.sigmoid(x)", "np.maximum(x, y)", "np.where(x > y, x, z)", "np.sin(x)", "x - (y - z)",
-    "x / ((y * y + 1) / (z * z + 2))", "(x * x + 0.2) ** -0.5", "2.0 ** np.tanh(x)", "abs(x)", "x.copy()", "x * 1",
-    "np.sum(x)", "np.ravel(x)", "np.expand_dims(x, 0)", "np.broadcast_to(x, (2, *x.shape))", "x.mean()",
-    "-(x - y)", "np.float32(2) * x", "x + x", "np.clip(x, -0.7, 0.9)", "x + np.array([0.25])", "(x < y) * z",
-    "np.stack((x, x), -1)", "x.reshape(-1)", "np.sqrt(x * x + np.float64(0.3))", "3 - x", "0.0 * x", "(-x) ** 2",
+    "x + y",
+    "x - y",
+    "x * y",
+    "x / (y * y + 1)",
+    "-x",
+    "x ** 2",
+    "1 / (x * x + 1)",
+    "np.exp(-x * x)",
+    "np.tanh(x)",
+    "tg.relu(x)",
+    "tg.sigmoid(x)",
+    "np.maximum(x, y)",
+    "np.where(x > y, x, z)",
+    "np.sin(x)",
+    "x - (y - z)",
+    "x / ((y * y + 1) / (z * z + 2))",
+    "(x * x + 0.2) ** -0.5",
+    "2.0 ** np.tanh(x)",
+    "abs(x)",
+    "x.copy()",
+    "x * 1",
+    "np.sum(x)",
+    "np.ravel(x)",
+    "np.expand_dims(x, 0)",
+    "np.broadcast_to(x, (2, *x.shape))",
+    "x.mean()",
+    "-(x - y)",
+    "np.float32(2) * x",
+    "x + x",
+    "np.clip(x, -0.7, 0.9)",
+    "x + np.array([0.25])",
+    "(x < y) * z",
+    "np.stack((x, x), -1)",
+    "x.reshape(-1)",
+    "np.sqrt(x * x + np.float64(0.3))",
+    "3 - x",
+    "0.0 * x",
+    "(-x) ** 2",
 ]
 VECTORS = [
-    "x.sum(axis=k)", "x.sum(axis=k, keepdims=True)", "x.mean(axis=k)", "np.max(x, axis=k)", "np.cumsum(x, axis=k)",
-    "x[0]", "x[..., ::2]", "x[..., None]", "x[[0, 0]]", "np.flip(x, (k,))", "np.concatenate((x, np.sin(x)), k)",
-    "tg.softmax(x, axis=k)", "np.take(x, [0, -1, 0], axis=k)", "x[np.argsort(x, axis=0).ravel()[:1]]", "x.T",
-    "np.sort(x, axis=k)", "np.var(x, axis=k)", "np.prod(x, axis=k)", "x[-1:]", "x[1:, ...]",
+    "x.sum(axis=k)",
+    "x.sum(axis=k, keepdims=True)",
+    "x.mean(axis=k)",
+    "np.max(x, axis=k)",
+    "np.cumsum(x, axis=k)",
+    "x[0]",
+    "x[..., ::2]",
+    "x[..., None]",
+    "x[[0, 0]]",
+    "np.flip(x, (k,))",
+    "np.concatenate((x, np.sin(x)), k)",
+    "tg.softmax(x, axis=k)",
+    "np.take(x, [0, -1, 0], axis=k)",
+    "x[np.argsort(x, axis=0).ravel()[:1]]",
+    "x.T",
+    "np.sort(x, axis=k)",
+    "np.var(x, axis=k)",
+    "np.prod(x, axis=k)",
+    "x[-1:]",
+    "x[1:, ...]",
 ]
 MATRICES = ["np.swapaxes(x, -1, -2) @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "np.matmul(x, x[..., 0, :, None] * 1)", "x.T.T",
             "np.einsum('...ij,...kj->...ik', x, x)", "np.trace(x, 0, -2, -1)"]  # fmt: skip
@@ -481,9 +537,17 @@ def test_constants_are_exact_or_arguments() -> None:
              np.array([True, False]), np.array([2**62 + 1]), np.array(0.1, np.float16), np.zeros((2, 2), np.float32),
              np.full(100, 0.1), np.array([-0.0, 0.0]), np.empty((0, 3), np.float32)]  # fmt: skip
     for a in small:
-        found = rewritten(tg.trace(lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.float32(2)))
+        found = rewritten(
+            tg.trace(
+                lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.array(2, np.float32)
+            )
+        )
         assert list(found.arguments) == ["x"]
-        check(tg.trace(lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.float32(2)))
+        check(
+            tg.trace(
+                lambda x, a=a: (x * np.copy(a).sum(), x + tg.Tensor(np.copy(a))), np.array(2, np.float32)
+            )
+        )
     large, key = rng.normal(size=100), rng.integers(3, size=70)
     program = tg.trace(lambda x: (x[key] * 2, (x.sum() + tg.Tensor(large.copy()))), X)
     found = rewritten(program)

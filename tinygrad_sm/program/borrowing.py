@@ -9,10 +9,9 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import math
 import textwrap
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,20 @@ HOMES = {
     "np": np, "np.linalg": np.linalg, "np.fft": np.fft, "np.random": np.random,
     "np.lib.array_utils": np.lib.array_utils, "np.lib.stride_tricks": np.lib.stride_tricks,
 }  # fmt: skip
-PLAIN = bool, int, float, str, bytes, type(None), type(Ellipsis), tuple, list, np.generic, np.dtype, np.ndarray
+PLAIN = (
+    bool,
+    int,
+    float,
+    str,
+    bytes,
+    type(None),
+    type(Ellipsis),
+    tuple,
+    list,
+    np.generic,
+    np.dtype,
+    np.ndarray,
+)
 MATH = {"acos": "arccos", "asin": "arcsin", "atan": "arctan", "atan2": "arctan2", "acosh": "arccosh",
         "asinh": "arcsinh", "atanh": "arctanh", "pow": "power"}  # fmt: skip
 
@@ -97,8 +109,9 @@ class Library:
                 return "ValueError" if found == "Exception" else found
         if isinstance(value, BuiltinFunctionType) and value.__module__ == "math":
             return self._of_math(value, what)
-        if getattr(builtins, getattr(value, "__name__", ""), None) is value:
-            return str(value.__name__)
+        name = str(getattr(value, "__name__", ""))
+        if name and getattr(builtins, name, None) is value:
+            return name
         if isinstance(value, PLAIN):
             try:
                 return written(value)
@@ -106,12 +119,15 @@ class Library:
                 pass
         if callable(value) and not isinstance(value, type | Primitive):
             return self.borrow(value, stem, what)
-        raise UnsupportedError(f"{what}: its source uses {stem!r:.40}, which is no plain function, number or array")
+        raise UnsupportedError(
+            f"{what}: its source uses {stem!r:.40}, which is no plain function, number or small array; "
+            f"use source(style='fast')"
+        )
 
     def _of_math(self, function: Any, what: str) -> str:
         name = function.__name__
         if name == "prod":
-            return self.add(name, "def {name}(numbers):\n    return np.prod([*numbers]).item() if numbers else 1")
+            return self.add(name, "def {name}(numbers):\n    return np.prod([*numbers, 1]).item()")
         if not hasattr(np, MATH.get(name, name)):
             raise UnsupportedError(f"{what}: its source uses math.{name}, which NumPy does not have")
         return self.add(name, f"def {{name}}(*x):\n    return np.{MATH.get(name, name)}(*x).item()")
@@ -191,19 +207,29 @@ def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
             raise SyntaxError("not where it should be")
         body = rule_source(function)
         plain = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
-        defaults = [p if p.default is p.empty else p.replace(default=_Text(written(p.default))) for p in plain]
+        defaults = [
+            p if p.default is p.empty else p.replace(default=_Text(written(p.default))) for p in plain
+        ]
         text = f"def f{inspect.Signature(defaults)}:\n    return ({body})"
+        line = f"lambda {str(inspect.Signature(defaults))[1:-1]}: ({body})"
+        outer = f"def outer({', '.join(code.co_freevars)}):\n return {line}"
+        inner = compile(outer, "<outer>", "exec").co_consts[0].co_consts
+        if not any(isinstance(c, CodeType) and fingerprint(c) == fingerprint(code) for c in inner):
+            raise SyntaxError("it is not what its line says")
         tree = ast.parse(text).body[0]
         assert isinstance(tree, ast.FunctionDef)
-        inner = next(c for c in compile(text, "<f>", "exec").co_consts if hasattr(c, "co_code"))
-        if not code.co_freevars and inner.co_names != code.co_names:
-            raise SyntaxError("another lambda of the same line")
         return tree
     except (OSError, TypeError, SyntaxError, ValueError, IndexError) as error:
         raise UnsupportedError(
             f"{what}: the source of its function is not to be found ({error}); define it in a file, or use "
             f"source(style='fast')"
         ) from None
+
+
+def fingerprint(code: CodeType) -> Any:
+    """What code does, wherever it stands."""
+    consts = [fingerprint(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, [c for c in consts if c != "None"]
 
 
 class _Text:

@@ -1,7 +1,7 @@
 """The fused softmax cross-entropy as it is derived: a = softmax(z), and a - y on the way back.
 
-The letters: z logits, with K classes on one axis and N rows; y target distributions; a probabilities; c what the
-weights of a row add up to, where it is not 1; n what the sum of the losses is divided by.
+The letters: z logits, with K classes on one axis and N rows; y target distributions; a probabilities; c what
+the weights of a row add up to, where it is not 1; n what the sum of the losses is divided by.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ class Page(Protocol):
 
 
 class CrossEntropy:
-    """One cross-entropy: its way forward is written when it is made; `places` are the inputs whose gradients are
-    asked for."""
+    """One cross-entropy: its way forward is written when it is made.
+
+    places  the inputs whose gradients are asked for
+    """
 
     def __init__(self, page: Page, e: Equation, z: Expr, t: Expr, places: set[int]) -> None:
         attrs, value, targets = e.attrs, e.inputs[0].value, e.inputs[1].value
@@ -112,7 +114,8 @@ class CrossEntropy:
         """Labels smoothed, classes weighted, rows left out."""
         inner = self.axis < self.ndim - 1
         if self.smoothing:
-            self._change(f"{1 - self.smoothing!r} * {self.y.atom} + {self.smoothing!r} / {self.K}", "label smoothing")
+            part = repr(self.smoothing)
+            self._change(f"(1 - {part}) * {self.y.atom} + {part} / {self.K}", "label smoothing")
         if self.w:
             self._change(f"{self.y.atom} * {self._weight() if self.soft else self.w}")
         if self.kept:
@@ -159,7 +162,7 @@ class CrossEntropy:
             total = f"{self.c} * {self.a}" if self.c else self.a
             found = Expr(f"{total} - {self.y.within(PRODUCT)}", SUM)
         else:
-            factors = [f"{1 - self.smoothing!r}" * bool(self.smoothing), self.w and self._weight()]
+            factors = [f"(1 - {self.smoothing!r})" * bool(self.smoothing), self.w and self._weight()]
             found = Expr(" * ".join([f"-{self.log_a}", *filter(None, factors)]), PRODUCT)
         if g is not None:
             text = g.within(PRODUCT)

@@ -1,7 +1,10 @@
 """How each op is written as an expression: with operators, methods and indexing where a person would.
 
-An expression has a rank, which says how strongly its outermost operator binds, and so where brackets are needed.
+An expression has a rank, which says how strongly its outermost operator binds, and so where brackets are
+needed.
 """
+
+# ruff: noqa: ARG001, ARG005
 
 from __future__ import annotations
 
@@ -63,6 +66,15 @@ def infix(sign: str, rank: int) -> Form:
     return lambda w, e, x: Expr(f"{x[0].within(rank)} {sign} {x[1].within(rank + 1)}", rank)
 
 
+def compared(sign: str) -> Form:
+    rank = COMPARED + 1
+    return lambda w, e, x: Expr(f"{x[0].within(rank)} {sign} {x[1].within(rank)}", COMPARED)
+
+
+def reduced(name: str) -> Form:
+    return lambda w, e, x: method(x[0], name, *along(w, e))
+
+
 def call(function: str, x: list[Expr], *attrs: str) -> Expr:
     return Expr(f"{function}({', '.join([*(part.text for part in x), *attrs])})")
 
@@ -97,10 +109,13 @@ def times(w: Writer, e: Equation, x: list[Expr]) -> Expr:
     a, b = x
     if e.inputs[0] is e.inputs[1] and e.output.dtype.kind == "f" and not a.weak:
         return Expr(f"{a.within(POWER + 1)} ** 2", POWER)
-    if b.weak or e.inputs[1].kind == "number":
-        if not (a.weak or e.inputs[0].kind == "number"):
-            a, b = b, a
+    if number_first(b, e, 1) and not number_first(a, e, 0):
+        a, b = b, a
     return Expr(f"{a.within(PRODUCT)} * {b.within(PRODUCT + 1)}", PRODUCT)
+
+
+def number_first(x: Expr, e: Equation, place: int) -> bool:
+    return x.weak or e.inputs[place].kind == "number"
 
 
 def raised(w: Writer, e: Equation, x: list[Expr]) -> Expr:
@@ -141,7 +156,9 @@ def subscript(w: Writer, key: Any) -> str:
 def bounds(w: Writer, key: Any) -> str:
     if not isinstance(key, slice):
         return w.literal(key, "key")
-    start, stop, step = ("" if part is None else w.literal(part, "key") for part in (key.start, key.stop, key.step))
+    start, stop, step = (
+        "" if part is None else w.literal(part, "key") for part in (key.start, key.stop, key.step)
+    )
     return f"{start}:{stop}" + f":{step}" * bool(step)
 
 
@@ -164,7 +181,8 @@ def class_factors(w: Writer, e: Equation, x: list[Expr]) -> Expr:
     if weight is None:
         return Expr(f"{rows}.ravel().astype({dtype})")
     picked = f"np.asarray({w.literal(weight, 'weight')}, {dtype})[{kept(w, e, x)}]"
-    return Expr(f"{picked}.ravel()" if ignored is None else f"np.where({rows}, {picked}, 0).astype({dtype}).ravel()")
+    whole = picked if ignored is None else f"np.where({rows}, {picked}, 0).astype({dtype})"
+    return Expr(f"{whole}.ravel()")
 
 
 FORMS: dict[str, Form] = {
@@ -173,23 +191,24 @@ FORMS: dict[str, Form] = {
         ("floor_divide", "//", PRODUCT), ("remainder", "%", PRODUCT), ("bitwise_and", "&", AND),
         ("bitwise_or", "|", OR), ("bitwise_xor", "^", XOR), ("left_shift", "<<", SHIFTED),
         ("right_shift", ">>", SHIFTED))},
-    **{name: lambda w, e, x, sign=sign: Expr(f"{x[0].within(COMPARED + 1)} {sign} {x[1].within(COMPARED + 1)}", COMPARED)
-       for name, sign in {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==",
-                          "not_equal": "!="}.items()},
-    **{name: lambda w, e, x, name=name: method(x[0], name, *along(w, e))
-       for name in ("sum", "mean", "max", "min", "prod", "any", "all", "argmax", "argmin", "cumsum", "cumprod")},
+    **{name: compared(sign) for name, sign in {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==",
+       "not_equal": "!="}.items()},
+    **{name: reduced(name) for name in ("sum", "mean", "max", "min", "prod", "any", "all", "argmax", "argmin", "cumsum", "cumprod")},
     "multiply": times,
     "negative": lambda w, e, x: Expr(f"-{x[0].within(SIGNED)}", SIGNED),
     "invert": lambda w, e, x: Expr(f"~{x[0].within(SIGNED)}", SIGNED),
     "power": raised,
     "square": of_floats("square", lambda w, e, x: Expr(f"{x[0].within(POWER + 1)} ** 2", POWER)),
-    "reciprocal": of_floats("reciprocal", lambda w, e, x: Expr(f"1 / {x[0].within(PRODUCT + 1)}", PRODUCT)),
+    "reciprocal": of_floats(
+        "reciprocal", lambda w, e, x: Expr(f"1 / {x[0].within(PRODUCT + 1)}", PRODUCT)),
     "absolute": lambda w, e, x: call("np.abs", x),
     "relu": lambda w, e, x: call("np.maximum", x, "0"),
-    "linear": lambda w, e, x: Expr(f"{x[0].within(PRODUCT)} @ {x[1].atom}.T + {x[2].within(SUM + 1)}", SUM),
+    "linear": lambda w, e, x: Expr(
+        f"{x[0].within(PRODUCT)} @ {x[1].atom}.T + {x[2].within(SUM + 1)}", SUM),
     "sum_to": summed,
     "transpose": transposed,
-    "swapaxes": lambda w, e, x: Expr(f"{x[0].atom}.swapaxes({e.attrs.get('axis1', 0)}, {e.attrs.get('axis2', 1)})"),
+    "swapaxes": lambda w, e, x: Expr(
+        f"{x[0].atom}.swapaxes({e.attrs.get('axis1', 0)}, {e.attrs.get('axis2', 1)})"),
     "reshape": lambda w, e, x: Expr(f"{x[0].atom}.reshape({w.literal(e.attrs['shape'])})"),
     "squeeze": lambda w, e, x: method(x[0], "squeeze", *keywords(w, e)),
     "broadcast_to": lambda w, e, x: call("np.broadcast_to", x, w.literal(e.output.shape)),

@@ -124,7 +124,9 @@ def uniform(value: Any) -> bool:
     if not value.size or value.dtype.kind not in "fiub":
         return False
     first = value.ravel()[0]
-    return bool((value == first).all()) and not (first == 0 and np.signbit(value).any() != np.signbit(value).all())
+    return bool((value == first).all()) and not (
+        first == 0 and np.signbit(value).any() != np.signbit(value).all()
+    )
 
 
 def comment(text: str) -> str:
@@ -134,7 +136,14 @@ def comment(text: str) -> str:
         before = text
         for pattern, plain in TEX:
             text = re.sub(pattern, plain, text)
-    for sign, plain in {r"\,": " ", r"\;": " ", r"\ln": "ln", r"\cdot": "*", r"\le": "<=", r"\ge": ">="}.items():
+    for sign, plain in {
+        r"\,": " ",
+        r"\;": " ",
+        r"\ln": "ln",
+        r"\cdot": "*",
+        r"\le": "<=",
+        r"\ge": ">=",
+    }.items():
         text = text.replace(sign, plain)
     text = re.sub(r"[{}]", "", re.sub(r"\\([A-Za-z]+)", r"\1", text))
     text = "".join(c if " " <= c <= "~" else " " for c in text)

@@ -1,9 +1,10 @@
-"""A program as a person would have written it: one NumPy function that stands alone, and the helpers that it uses.
+"""A program as a person would have written it: one NumPy function that stands alone, with its helpers.
 
-`program` takes the arguments, then the parameters, constants and numbers that are read, then random generators
-and large arrays. It changes none of them, and returns a dict by name: what the program returns, and under the name
-of each input that is updated its new value. Where a program updates nothing and returns no gradient, those that
-its backward passes lead to are returned too. What the framework checks of its inputs is not checked again.
+`program` takes the arguments, then the parameters, constants and numbers that are read, then random
+generators and large arrays. It changes none of them, and returns a dict by name: what the program returns, and
+under the name of each input that is updated its new value. Where a program neither returns a gradient nor
+updates with one, those that its backward passes lead to are returned too. What the framework checks of its
+inputs is not checked again.
 """
 
 from __future__ import annotations
@@ -97,12 +98,20 @@ class _Writer:
         body = [*self.lines, *wrapped(f"return {{{', '.join(texts)}}}", "    ")]
         helpers = [line for text in self.library.texts for line in ("", "", *text.splitlines())]
         head = wrapped(f"def program({', '.join(takes)}):", "")
-        lines = [*self._about(takes, [key for key, _ in results]), "import numpy as np", *helpers, "", "", *head, *body]
+        lines = [
+            *self._about([key for key, _ in results]),
+            "import numpy as np",
+            *helpers,
+            "",
+            "",
+            *head,
+            *body,
+        ]
         made = [*self.tidied.outputs, *(v for _, v in self.tidied.updates), *self.tidied.slopes]
         pairs = list(zip((key for key, _ in results), made, strict=True))
         return Readable("\n".join(lines) + "\n", takes, pairs)
 
-    def _about(self, takes: dict[str, Any], keys: list[str]) -> list[str]:
+    def _about(self, keys: list[str]) -> list[str]:
         n = len(self.program.outputs)
         made = {
             "results": keys[:n],
@@ -118,7 +127,9 @@ class _Writer:
     def _inputs(self) -> list[Variable]:
         """What the function takes: arguments, parameters, constants, numbers."""
         updated = {first.name for first, _ in self.program.updates}
-        read = {x.name for e in self.equations for x in e.reads} | {v.name for v in self.tidied.wanted} | updated
+        read = (
+            {x.name for e in self.equations for x in e.reads} | {v.name for v in self.tidied.wanted} | updated
+        )
         rest = [v for v in self.program.inputs if v not in self.program.arguments and v.name in read]
         rest = [v for v in rest if v.literal is None and (v.name in updated or not self._printed(v))]
         order = ["input", "parameter", "constant", "number"]
@@ -162,7 +173,8 @@ class _Writer:
             one = immutable_number(g) == 1
             found = self.fused[e.inputs[1].name].gradient(None if one else self._name(e, 0), op.fused[1])
         elif isinstance(op, Fused):
-            return self._kernel(e)
+            self._kernel(e)
+            return
         elif hasattr(op, "fused"):
             inner, place = op.fused
             rule = self.library.borrow(inner.rules[place], f"{inner.__name__}_rule_{place}", inner.name)
@@ -191,7 +203,8 @@ class _Writer:
         kernel = self.library.borrow(op.kernel, op.__name__, op.name, comment(f"{op.name}: {op.formula}"))
         text = call(kernel, [self._array(e, i) for i in range(len(e.inputs))], *keywords(self, e)).text
         if e.name not in self.asked:
-            return self._put(e, Expr(f"{text}[0]"))
+            self._put(e, Expr(f"{text}[0]"))
+            return
         name = self._own(e)
         self.fused[e.name] = saved = self.names.new(f"{name}_saved")
         self.line(f"{name}, {saved} = {text}")
@@ -200,9 +213,7 @@ class _Writer:
         """A line of its own for a result, or a place in the expression that reads it."""
         if self.tidied.inline(e) and len(found.text) <= LONGEST:
             self.ready[e.name] = found
-        elif self.tidied.nameless(e.output) and self.tidied.uses[e.name] > 1 and found.text.isidentifier():
-            self.texts[e.name] = found
-        elif key_of(e) == "transpose" and self.tidied.nameless(e.output) and re.fullmatch(r"\w+\.T", found.text):
+        elif self.tidied.nameless(e.output) and re.fullmatch(r"\w+\.T", found.text):
             self.texts[e.name] = found
         else:
             self.line(f"{self._own(e)} = {self._strong(found, e.output).text}")
@@ -302,7 +313,9 @@ class _Writer:
 
     def _number(self, value: Any) -> Expr:
         text = written(value)
-        return Expr(text, 7 if text.startswith("-") else 9, not isinstance(value, np.generic) and value is not None)
+        return Expr(
+            text, 7 if text.startswith("-") else 9, not isinstance(value, np.generic) and value is not None
+        )
 
     def _constant(self, x: Variable) -> Expr:
         """An array that is written out; a long one or one that is read often in its own line."""
@@ -359,7 +372,9 @@ class _Writer:
             found.append((key, self._result(latest)))
         for (first, given), (_, latest) in zip(self.program.updates, self.tidied.updates, strict=True):
             key = self.called[first.name]
-            keys.add(key := self.names.new(given.name) if key in keys and first in self.tidied.results else key)
+            keys.add(
+                key := self.names.new(given.name) if key in keys and first in self.tidied.results else key
+            )
             found.append((key, self._result(latest)))
         for v, slope in zip(self.tidied.gradients, self.tidied.slopes, strict=True):
             found.append((self.called.get(v.name) or self.names.new(v.name), self._result(slope)))

@@ -1,7 +1,7 @@
 """A program as a person would have thought of it: without what does nothing, and what nobody asks for.
 
-Copies, broadcasts that the next op does by itself and products with 1 are left out; what is computed of constants
-is a constant.
+Copies, broadcasts that the next op does by itself and products with 1 are left out; what is computed of
+constants is a constant.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ class Tidied:
     def reached(self, e: Equation) -> int:
         """The number of the last equation into whose expression this one may be written."""
         at = -1
-        while self.inline(e) or (key_of(e) == "transpose" and self.nameless(e.output) and e.name in self._readers):
+        while self.inline(e) or (
+            key_of(e) == "transpose" and self.nameless(e.output) and e.name in self._readers
+        ):
             at = self._readers[e.name]
             e = self.equations[at]
         return at
@@ -142,7 +144,11 @@ class Tidied:
         value.flags.writeable = False
         parts = [immutable_number(x) for x in e.inputs]
         name = f"c{len(self.known)}.{e.name}"
-        if key == "divide" and all(n is not None and n == int(n) and abs(n) < 1e6 for n in parts) and parts[1]:
+        if (
+            key == "divide"
+            and all(n is not None and n == int(n) and abs(n) < 1e6 for n in parts)
+            and parts[1]
+        ):
             self.numbers[name] = f"{number(int(parts[0]))} / {number(int(parts[1]))}", PRODUCT
         if key == "broadcast_to" and e.inputs[0].name in self.numbers:
             self.numbers[name] = self.numbers[e.inputs[0].name]
