@@ -1,4 +1,4 @@
-"""The readable source of a program: it says what it should, runs by itself, and gives the program's numbers."""
+"""The readable source of a program says what it should, runs by itself, and gives the program's numbers."""
 
 from __future__ import annotations
 
@@ -369,7 +369,8 @@ VECTORS = [
     "x[-1:]",
     "x[1:, ...]",
 ]
-MATRICES = ["np.swapaxes(x, -1, -2) @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "np.matmul(x, x[..., 0, :, None] * 1)", "x.T.T",
+MATRICES = ["np.swapaxes(x, -1, -2) @ x", "x @ np.swapaxes(x, -1, -2)", "np.tril(x)", "x.T.T",
+            "np.matmul(x, x[..., 0, :, None] * 1)",
             "np.einsum('...ij,...kj->...ik', x, x)", "np.trace(x, 0, -2, -1)"]  # fmt: skip
 
 
@@ -430,8 +431,8 @@ def test_random_programs(seed: int) -> None:
 
 # ---- names, constants, and what cannot be written ----
 
-HOSTILE = ['x"; import os', "__import__", "lambda", "größe", "a\nimport os", "np", "program", "1.weight", '"""', "#", "",
-           "print", "x y", "x_y", "ɑ" * 3, "sigmoid", "match"]  # fmt: skip
+HOSTILE = ['x"; import os', "__import__", "lambda", "größe", "a\nimport os", "np", "program", "1.weight", '"""', "#",
+           "", "print", "x y", "x_y", "ɑ" * 3, "sigmoid", "match"]  # fmt: skip
 
 
 def test_hostile_names_are_only_names() -> None:
@@ -533,8 +534,9 @@ def test_styles() -> None:
 
 
 def test_constants_are_exact_or_arguments() -> None:
-    small = [np.array([0.1, -0.0, np.inf, np.nan], np.float32), np.array([1e-310, 0.1 + 0.2]), np.float32(0.1),
-             np.array([True, False]), np.array([2**62 + 1]), np.array(0.1, np.float16), np.zeros((2, 2), np.float32),
+    small = [np.array([0.1, -0.0, np.inf, np.nan], np.float32), np.array([1e-310, 0.1 + 0.2]),
+             np.float32(0.1), np.array([True, False]), np.array([2**62 + 1]), np.array(0.1, np.float16),
+             np.zeros((2, 2), np.float32),
              np.full(100, 0.1), np.array([-0.0, 0.0]), np.empty((0, 3), np.float32)]  # fmt: skip
     for a in small:
         found = rewritten(
@@ -620,3 +622,28 @@ def test_lines_fit_the_page() -> None:
         return y + tg.Tensor(rng.normal(size=(4, 4)))
 
     assert max(map(len, check(tg.trace(f)).splitlines())) <= 110
+
+
+def test_a_view_of_what_is_updated_is_the_old_one() -> None:
+    """W.T stands in two expressions, one of them behind the update."""
+    W = tg.Tensor(rng.normal(size=(3, 3)), requires_grad=True, name="W")
+    opt = optim.SGD([W], lr=0.5)
+
+    def step(x: Any) -> Any:
+        turned = W.T * 1.0
+        opt.zero_grad()
+        loss = (x @ W.T).sum()
+        loss.backward()
+        opt.step()
+        return loss, np.exp(turned + x.sum()) - turned, W * 2
+
+    check(tg.trace(step, X))
+
+
+def test_a_long_chain() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(3000):
+            x = x * 0.999 + 0.001
+        return x
+
+    check(tg.trace(f, X))

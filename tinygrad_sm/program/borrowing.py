@@ -206,6 +206,8 @@ def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
                 return tree
             raise SyntaxError("not where it should be")
         body = rule_source(function)
+        if not body:
+            raise SyntaxError("its file cannot be read")
         plain = [p.replace(annotation=p.empty) for p in inspect.signature(function).parameters.values()]
         defaults = [
             p if p.default is p.empty else p.replace(default=_Text(written(p.default))) for p in plain
@@ -227,9 +229,9 @@ def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
 
 
 def fingerprint(code: CodeType) -> Any:
-    """What code does, wherever it stands."""
+    """What code names, wherever it stands; how it loads them depends on what its module imports."""
     consts = [fingerprint(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, [c for c in consts if c != "None"]
+    return code.co_names, code.co_varnames, code.co_freevars, [c for c in consts if c != "None"]
 
 
 class _Text:

@@ -248,7 +248,7 @@ class Program:
         if style == "readable":
             return readable(self)
         if style != "fast":
-            raise UnsupportedError(f"a program has no source in the style {style!r}; use 'readable' or 'fast'")
+            raise UnsupportedError(f"a program has no source of style {style!r}; use 'readable' or 'fast'")
         return emit(optimised(self), [v for v in self.inputs if v.kind == "number"]).source
 
     def svg(self, depth: int | None = None, down: bool = False) -> str:

@@ -21,7 +21,7 @@ COMPARED, OR, XOR, AND, SHIFTED, SUM, PRODUCT, SIGNED, POWER, ATOM = range(10)
 
 
 class Expr(NamedTuple):
-    """A text, how strongly it binds, and whether it is a Python number, which takes on the dtype of others."""
+    """A text, how strongly it binds, and whether it is a Python number, which takes on others' dtype."""
 
     text: str
     rank: int = ATOM
@@ -46,7 +46,7 @@ Form = Callable[[Writer, Equation, list[Expr]], Expr]
 
 
 def key_of(equation: Equation) -> str:
-    """What an op is known by here: a NumPy function's own name, or one of the package's; "" for the user's."""
+    """What an op is known by here: a NumPy function's own name, or the package's; "" for the user's."""
     op, function = equation.primitive, equation.primitive.function
     name = getattr(function, "__name__", "")
     if any(getattr(home, name, None) is function for home in (np, np.linalg)):
@@ -77,6 +77,11 @@ def reduced(name: str) -> Form:
 
 def call(function: str, x: list[Expr], *attrs: str) -> Expr:
     return Expr(f"{function}({', '.join([*(part.text for part in x), *attrs])})")
+
+
+def gathered(x: list[Expr]) -> Expr:
+    """A tuple."""
+    return call("", x, *[""] * (len(x) == 1))
 
 
 def keywords(w: Writer, e: Equation) -> list[str]:
@@ -191,9 +196,11 @@ FORMS: dict[str, Form] = {
         ("floor_divide", "//", PRODUCT), ("remainder", "%", PRODUCT), ("bitwise_and", "&", AND),
         ("bitwise_or", "|", OR), ("bitwise_xor", "^", XOR), ("left_shift", "<<", SHIFTED),
         ("right_shift", ">>", SHIFTED))},
-    **{name: compared(sign) for name, sign in {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==",
+    **{name: compared(sign) for name, sign in {
+        "greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==",
        "not_equal": "!="}.items()},
-    **{name: reduced(name) for name in ("sum", "mean", "max", "min", "prod", "any", "all", "argmax", "argmin", "cumsum", "cumprod")},
+    **{name: reduced(name) for name in (
+        "sum", "mean", "max", "min", "prod", "any", "all", "argmax", "argmin", "cumsum", "cumprod")},
     "multiply": times,
     "negative": lambda w, e, x: Expr(f"-{x[0].within(SIGNED)}", SIGNED),
     "invert": lambda w, e, x: Expr(f"~{x[0].within(SIGNED)}", SIGNED),
@@ -214,8 +221,8 @@ FORMS: dict[str, Form] = {
     "broadcast_to": lambda w, e, x: call("np.broadcast_to", x, w.literal(e.output.shape)),
     "getitem": lambda w, e, x: Expr(f"{x[0].atom}[{subscript(w, e.attrs.get('key', ()))}]"),
     "astype": lambda w, e, x: Expr(f"{x[0].atom}.astype({w.literal(e.output.dtype)})"),
-    "concatenate": lambda w, e, x: call("np.concatenate", [call("", x, *[""] * (len(x) == 1))], *keywords(w, e)),
-    "stack": lambda w, e, x: call("np.stack", [call("", x, *[""] * (len(x) == 1))], *keywords(w, e)),
+    "concatenate": lambda w, e, x: call("np.concatenate", [gathered(x)], *keywords(w, e)),
+    "stack": lambda w, e, x: call("np.stack", [gathered(x)], *keywords(w, e)),
     "pad": lambda w, e, x: call("np.pad", x, *keywords(w, e)),
     "einsum": lambda w, e, x: call("np.einsum", [Expr(w.literal(e.attrs["subscripts"])), *x], *(
         [f"optimize={w.literal(e.attrs['optimize'])}"] if e.attrs.get("optimize") else [])),

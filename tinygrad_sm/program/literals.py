@@ -20,7 +20,8 @@ RESERVED = {"np", "_", *dir(builtins), *keyword.kwlist, *keyword.softkwlist}
 INNER = r"\{([^{}]*)\}"
 TEX = [
     (rf"\\frac{INNER}{INNER}", r"(\1) / (\2)"), (rf"\\sqrt(?:\[3\])?{INNER}", r"root(\1)"),
-    (rf"\\overline{INNER}", r"mean(\1)"), (rf"\\(?:mathrm|text){INNER}", r"\1"), (rf"([_^]){INNER}", r"\1(\2)"),
+    (rf"\\overline{INNER}", r"mean(\1)"),
+    (rf"\\(?:mathrm|text){INNER}", r"\1"), (rf"([_^]){INNER}", r"\1(\2)"),
 ]  # fmt: skip
 
 

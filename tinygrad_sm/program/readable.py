@@ -1,8 +1,8 @@
 """A program as a person would have written it: one NumPy function that stands alone, with its helpers.
 
 `program` takes the arguments, then the parameters, constants and numbers that are read, then random
-generators and large arrays. It changes none of them, and returns a dict by name: what the program returns, and
-under the name of each input that is updated its new value. Where a program neither returns a gradient nor
+generators and large arrays. It changes none of them, and returns a dict by name: what the program returns,
+and under the name of each input that is updated its new value. Where a program neither returns a gradient nor
 updates with one, those that its backward passes lead to are returned too. What the framework checks of its
 inputs is not checked again.
 """
@@ -13,23 +13,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from ..errors import UnsupportedError
 from ..primitive import Fused
 from ..softmax import softmax_cross_entropy
 from . import crossentropy
-from .borrowing import Library, numpy_path
+from .borrowing import numpy_path
 from .equations import Equation, Program, Variable
 from .expressions import FORMS, Expr, call, elementwise, key_of, keywords
-from .literals import Names, Unwritable, comment, number, uniform, wrapped, written
-from .tidying import Tidied, immutable_number, nameless
+from .literals import Unwritable, comment, number, wrapped, written
+from .page import LONGEST, Page
+from .tidying import immutable_number, nameless
 
 __all__ = ["Readable", "readable", "rewritten"]
-
-LONGEST = 72  # letters of what is written into another expression
-ONE_LINE = 40  # letters of a constant that is
-HINTS = {"exp": "e", "one_hot": "y"}  # what to call a result without a name
 
 
 @dataclass
@@ -49,8 +43,23 @@ class Readable:
 def readable(program: Program) -> str:
     """The source of a program, to be read and run.
 
+    >>> import numpy as np
     >>> import tinygrad_sm as tg
-    >>> print(readable(tg.trace(lambda x, y: np.exp(-x) * y, 1.0, np.ones(3))))  # doctest: +SKIP
+    >>> print(readable(tg.trace(lambda x, y: np.exp(-x) * y, np.ones(3), np.ones(3))))
+    \"\"\"A recorded program as plain NumPy.
+    <BLANKLINE>
+    program(...) changes none of its arguments and returns by name:
+    <BLANKLINE>
+        results     out
+    \"\"\"
+    <BLANKLINE>
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def program(x, y):
+        out = np.exp(-x) * y
+        return {"out": out}
+    <BLANKLINE>
     """
     return rewritten(program).source
 
@@ -60,20 +69,11 @@ def rewritten(program: Program) -> Readable:
     return _Writer(program).written()
 
 
-class _Writer:
+class _Writer(Page):
     """One program on its way to text."""
 
     def __init__(self, program: Program) -> None:
-        self.tidied = tidied = Tidied(program)
-        self.program, self.equations = program, tidied.equations
-        self.names = Names("program")
-        self.called: dict[str, str] = {}
-        self.library = Library(self.names)
-        self.ready: dict[str, Expr] = {}  # what is written into the expression that reads it
-        self.texts: dict[str, Expr] = {}  # other texts than a name: of constants
-        self.lines: list[str] = []
-        self.phase = ""
-        self.things: list[tuple[str, Any]] = []  # generators and large arrays
+        super().__init__(program)
         self.fused: dict[str, Any] = {}
         self.asked: dict[str, set[int]] = {}  # of fused results, the rules that are applied
         for e in self.equations:
@@ -84,7 +84,7 @@ class _Writer:
         for v in [*(v for v in order if not nameless(v)), *self.takes]:
             if v.name not in self.called and v.literal is None:
                 self.called[v.name] = self.names.new(v.name)
-        for name, given in tidied.named.items():
+        for name, given in self.tidied.named.items():
             self.called[name] = self.called[given]
         self._rebind()
 
@@ -119,8 +119,8 @@ class _Writer:
             "gradients": keys[n + len(self.program.updates) :],
         }
         rows = [f"    {what:10}  {', '.join(dict.fromkeys(some))}" for what, some in made.items() if some]
-        return ['"""A recorded program as plain NumPy.', "", "program(...) changes none of its arguments and returns by name:",
-                "", *rows, '"""', ""]  # fmt: skip
+        title = "program(...) changes none of its arguments and returns by name:"
+        return ['"""A recorded program as plain NumPy.', "", title, "", *rows, '"""', ""]
 
     # ---- names ----
 
@@ -149,11 +149,12 @@ class _Writer:
     def _rebind(self) -> None:
         """Give new values the names of what they take the place of, where nobody reads that any more."""
         made = {e.name: i for i, e in enumerate(self.equations)}
+        reached = self.tidied.reached()
         finals = [latest.name for _, latest in self.tidied.updates]
         for first, latest in self.tidied.updates:
             at = made.get(latest.name, -1)
             late = any(
-                x.name == first.name and (i > at or self.tidied.reached(e) > at)
+                x.name == first.name and (i > at or reached[e.name] > at)
                 for i, e in enumerate(self.equations) for x in e.reads
             )  # fmt: skip
             if at >= 0 and not late and finals.count(latest.name) == 1 and first not in self.tidied.results:
@@ -165,27 +166,27 @@ class _Writer:
         op = e.primitive
         self.current = e
         if op is softmax_cross_entropy:
-            z, t, places = self._name(e, 0), self._name(e, 1), self.asked.get(e.name, set())
+            z, t, places = self.name(e, 0), self.name(e, 1), self.asked.get(e.name, set())
             self.fused[e.name] = state = crossentropy.CrossEntropy(self, e, z, t, places)
             found = state.loss()
         elif hasattr(op, "fused") and op.fused[0] is softmax_cross_entropy:
             g = e.inputs[0]
             one = immutable_number(g) == 1
-            found = self.fused[e.inputs[1].name].gradient(None if one else self._name(e, 0), op.fused[1])
+            found = self.fused[e.inputs[1].name].gradient(None if one else self.name(e, 0), op.fused[1])
         elif isinstance(op, Fused):
             self._kernel(e)
             return
         elif hasattr(op, "fused"):
             inner, place = op.fused
             rule = self.library.borrow(inner.rules[place], f"{inner.__name__}_rule_{place}", inner.name)
-            x = [self._array(e, i) for i in range(len(e.inputs))]
+            x = [self.array(e, i) for i in range(len(e.inputs))]
             found = call(rule, [*x[:2], Expr(self.fused[e.inputs[1].name]), *x[2:]], *keywords(self, e))
         else:
             found = self._expression(e)
         self._put(e, found)
 
     def _expression(self, e: Equation) -> Expr:
-        key, x = key_of(e), self._operands(e)
+        key, x = key_of(e), self.operands(e)
         if key in FORMS and (not elementwise(e) or not all(part.weak for part in x)):
             return FORMS[key](self, e, x)
         if key in crossentropy.HELPERS:
@@ -194,18 +195,18 @@ class _Writer:
         if path is None:
             about = comment(f"{op.name}: {op.formula}")
             path = self.library.borrow(op.function, op.__name__, op.name, about)
-            x = [self._strong(part, v) for part, v in zip(x, e.inputs, strict=True)]
+            x = [self.strong(part, v) for part, v in zip(x, e.inputs, strict=True)]
         return call(path, x, *keywords(self, e))
 
     def _kernel(self, e: Equation) -> None:
         """A fused op: its kernel gives the output and what it saved."""
         op: Any = e.primitive
         kernel = self.library.borrow(op.kernel, op.__name__, op.name, comment(f"{op.name}: {op.formula}"))
-        text = call(kernel, [self._array(e, i) for i in range(len(e.inputs))], *keywords(self, e)).text
+        text = call(kernel, [self.array(e, i) for i in range(len(e.inputs))], *keywords(self, e)).text
         if e.name not in self.asked:
             self._put(e, Expr(f"{text}[0]"))
             return
-        name = self._own(e)
+        name = self.own(e)
         self.fused[e.name] = saved = self.names.new(f"{name}_saved")
         self.line(f"{name}, {saved} = {text}")
 
@@ -216,151 +217,9 @@ class _Writer:
         elif self.tidied.nameless(e.output) and re.fullmatch(r"\w+\.T", found.text):
             self.texts[e.name] = found
         else:
-            self.line(f"{self._own(e)} = {self._strong(found, e.output).text}")
+            self.line(f"{self.own(e)} = {self.strong(found, e.output).text}")
 
-    def _own(self, e: Equation) -> str:
-        """The name of a result; softmax's quotient is a."""
-        if e.name not in self.called:
-            hint = HINTS.get(key_of(e), "")
-            first, last = (self.tidied.made.get(x.name) for x in (e.inputs[0], e.inputs[-1]))
-            if first is not None and key_of(first) == "exp":
-                sums = last is not None and key_of(last) == "sum" and last.inputs[0] is e.inputs[0]
-                hint = "s" if key_of(e) == "sum" else "a" if key_of(e) == "divide" and sums else hint
-            self.called[e.name] = self.names.new(*filter(None, (hint, e.name)))
-        return self.called[e.name]
-
-    def line(self, text: str, about: str = "") -> None:
-        """Write a line, under a comment if it is in another pass than the one before."""
-        scope = self.current.scope[:1]
-        phase = scope[0] if scope in (("backward",), ("update",)) else "forward"
-        if phase != self.phase and (phase != "forward" or any(e.scope[:1] != scope for e in self.equations)):
-            self.lines += [*([""] if self.lines else []), f"    # {phase}"]
-        self.phase = phase
-        new = wrapped(text, "    ")
-        if about and len(new[-1]) + len(about) + 4 <= 100:
-            new[-1] += f"  # {about}"
-        self.lines += new
-
-    # ---- what is read ----
-
-    def _operands(self, e: Equation) -> list[Expr]:
-        """The inputs as expressions, none too long to be read in one line."""
-        waiting = [x.name for x in e.inputs if x.name in self.ready]
-        while sum(len(self.ready[name].text) for name in waiting) > LONGEST:
-            longest = max(waiting, key=lambda name: len(self.ready[name].text))
-            waiting.remove(longest)
-            self._spill(longest)
-        return [self._operand(e, i) for i in range(len(e.inputs))]
-
-    def _spill(self, name: str) -> None:
-        e, now = self.tidied.made[name], self.current
-        self.current = e
-        self.line(f"{self._own(e)} = {self._strong(self.ready.pop(name), e.output).text}")
-        self.current = now
-
-    def _operand(self, e: Equation, i: int) -> Expr:
-        x = e.inputs[i]
-        if x.name in self.ready:
-            found = self.ready.pop(x.name)
-        elif x.literal is not None:
-            return self._number(x.number)
-        elif x.name in self.tidied.numbers and (not x.value.ndim or (elementwise(e) and self._implied(e, i))):
-            found = Expr(*self.tidied.numbers[x.name], True)
-        elif x.name in self.called:
-            return Expr(self.called[x.name])
-        elif x.name in self.texts:
-            return self.texts[x.name]
-        elif elementwise(e) and uniform(x.value) and self._implied(e, i):
-            value = x.value.ravel()[0].item()
-            whole = x.dtype.kind == "f" and np.isfinite(value) and value == int(value) and abs(value) < 1e6
-            found = self._number(int(value) if whole and (value or not np.signbit(value)) else value)
-        else:
-            return self._constant(x)
-        return found if not found.weak or (elementwise(e) and self._implied(e, i)) else self._strong(found, x)
-
-    def _implied(self, e: Equation, i: int) -> bool:
-        """Do the other inputs alone give the result its shape and dtype?"""
-        x, others = e.inputs[i], [v for j, v in enumerate(e.inputs) if j != i and not self._is_number(v)]
-        if not others or key_of(e) == "power":
-            return False
-        kinds = [v.dtype for v in others]
-        shape = np.broadcast_shapes(*(v.shape for v in others))
-        return np.result_type(*kinds, x.dtype) == np.result_type(*kinds) and shape == e.output.shape
-
-    def _is_number(self, v: Variable) -> bool:
-        return v.literal is not None or immutable_number(v) is not None
-
-    def _strong(self, x: Expr, v: Variable) -> Expr:
-        """A Python number as one of NumPy's, where its dtype matters."""
-        return Expr(f"np.{v.dtype.name}({x.text})") if x.weak and v.literal is None else x
-
-    def _array(self, e: Equation, i: int) -> Expr:
-        """An input as an array, for functions that take nothing else."""
-        x, found = e.inputs[i], self._operand(e, i)
-        return found if x.literal is None and found.text.isidentifier() else call("np.asarray", [found])
-
-    def _name(self, e: Equation, i: int) -> Expr:
-        """An input by a name, because it is read more than once."""
-        x = e.inputs[i]
-        if x.name in self.ready:
-            self._spill(x.name)
-        found = self._operand(e, i)
-        if not found.text.isidentifier() and x.literal is None and x.value.ndim:
-            self.called[x.name] = self.names.new(x.name)
-            self.line(f"{self.called[x.name]} = {found.text}")
-            found = Expr(self.called[x.name])
-        return found
-
-    def _number(self, value: Any) -> Expr:
-        text = written(value)
-        return Expr(
-            text, 7 if text.startswith("-") else 9, not isinstance(value, np.generic) and value is not None
-        )
-
-    def _constant(self, x: Variable) -> Expr:
-        """An array that is written out; a long one or one that is read often in its own line."""
-        try:
-            text = written(x.value)
-        except Unwritable:
-            return Expr(self.thing(x.value, x.name))
-        if len(text) <= ONE_LINE and self.tidied.uses.get(x.name, 1) <= 1:
-            return Expr(text)
-        self.called[x.name] = self.names.new(x.name)
-        self.line(f"{self.called[x.name]} = {text}")
-        return Expr(self.called[x.name])
-
-    def literal(self, value: Any, key: str = "value") -> str:
-        """An attribute as code; what cannot be written becomes an argument."""
-        if isinstance(value, Variable):
-            return self.called[value.name] if value.name in self.called else self._constant(value).text
-        if type(value) in (tuple, list):
-            inner = ", ".join(self.literal(part, key) for part in value)
-            return f"[{inner}]" if type(value) is list else f"({inner}{',' * (len(value) == 1)})"
-        if type(value) is slice:
-            return f"slice({', '.join(self.literal(part) for part in (value.start, value.stop, value.step))})"
-        path = numpy_path(value)
-        if path is not None:
-            return path
-        try:
-            return written(value)
-        except Unwritable:
-            pass
-        if isinstance(value, np.ndarray | np.random.Generator | np.generic):
-            return self.thing(value, key)
-        if callable(value):
-            return self.library.borrow(value, key, self.current.primitive.name)
-        raise UnsupportedError(
-            f"{self.current.primitive.name}: {key}= holds a {type(value).__name__}, which cannot be written as "
-            f"code; use source(style='fast')"
-        )
-
-    def thing(self, value: Any, stem: str) -> str:
-        """The name of an argument for something that is not written out."""
-        for name, known in self.things:
-            if known is value:
-                return name
-        self.things.append((self.names.new(stem), value))
-        return self.things[-1][0]
+    # ---- what is returned ----
 
     def _results(self) -> list[tuple[str, str]]:
         """What is returned, each with its key: outputs, new values, gradients."""
@@ -384,5 +243,5 @@ class _Writer:
         if v.name in self.called:
             return self.called[v.name]
         if v.name in self.tidied.numbers and not v.value.ndim:
-            return self._strong(Expr(*self.tidied.numbers[v.name], True), v).text
-        return number(v.number) if v.literal is not None else self._constant(v).text
+            return self.strong(Expr(*self.tidied.numbers[v.name], True), v).text
+        return number(v.number) if v.literal is not None else self.constant(v).text

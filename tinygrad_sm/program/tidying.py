@@ -69,12 +69,12 @@ class Tidied:
         self.wanted = [*self._ends(), *self.slopes]
         self.equations = alive(list(self.made.values()), self.wanted)
         self.made = {e.name: e for e in self.equations}
-        self._readers: dict[str, int] = {}
+        self._readers: dict[str, list[int]] = {}
         self.uses: Counter[str] = Counter(v.name for v in self.wanted)
         for i, e in enumerate(self.equations):
             for x in e.reads:
                 self.uses[x.name] += 1
-                self._readers[x.name] = i
+                self._readers.setdefault(x.name, []).append(i)
         self._returned = {v.name for v in self.wanted}
 
     def _ends(self) -> list[Variable]:
@@ -89,18 +89,17 @@ class Tidied:
         return (
             self.nameless(e.output) and self.uses[e.name] == 1 and e.name not in self._returned
             and e.primitive.name not in DRAWS and not isinstance(e.primitive, Fused)
-            and any(x.name == e.name for x in self.equations[self._readers[e.name]].inputs)
+            and any(x.name == e.name for x in self.equations[self._readers[e.name][0]].inputs)
         )  # fmt: skip
 
-    def reached(self, e: Equation) -> int:
-        """The number of the last equation into whose expression this one may be written."""
-        at = -1
-        while self.inline(e) or (
-            key_of(e) == "transpose" and self.nameless(e.output) and e.name in self._readers
-        ):
-            at = self._readers[e.name]
-            e = self.equations[at]
-        return at
+    def reached(self) -> dict[str, int]:
+        """For each result the number of the last equation into whose expression it may be written, else -1."""
+        found: dict[str, int] = {}
+        for e in reversed(self.equations):
+            moves = self.inline(e) or (key_of(e) == "transpose" and self.nameless(e.output))
+            places = self._readers.get(e.name, []) if moves else []
+            found[e.name] = max((max(i, found[self.equations[i].name]) for i in places), default=-1)
+        return found
 
     # ---- one equation ----
 
