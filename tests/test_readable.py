@@ -123,8 +123,7 @@ LOSSES: list[tuple[str, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("factor", [1.0, -2.5])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("factor", "dtype"), [(1.0, np.float64), (1.0, np.float32), (-2.5, np.float32)])
 @pytest.mark.parametrize("shape", [(5, 4), (3, 4, 2), (2, 4, 3, 2)], ids=str)
 @pytest.mark.parametrize(("kind", "about"), LOSSES, ids=str)
 def test_fused_losses(kind: str, about: dict[str, Any], shape: Any, dtype: Any, factor: float) -> None:
@@ -264,7 +263,7 @@ def test_training_steps(optimizer: str, net: str) -> None:
 
     step(X.astype(np.float32), LABELS)
     found = rewritten(program := tg.trace(step, X.astype(np.float32), LABELS))
-    check(program, 64 if optimizer in ("adam", "adamw", "rmsprop") else 8)
+    check(program, 64 if optimizer == "rmsprop" else 8)  # centered: a difference of near equals
     assert "# update" in found.source
     if optimizer == "sgd":
         assert "lr" in found.arguments
@@ -411,7 +410,7 @@ class Composer:
         return values[-4:]
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", range(50))
 def test_random_programs(seed: int) -> None:
     f = Composer(seed, np.float32 if seed % 3 == 0 else np.float64)
     leaves = [tg.Tensor(a, requires_grad=True) for a in f.leaves]
@@ -425,13 +424,14 @@ def test_random_programs(seed: int) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        check(tg.trace(both), 32)
-        check(tg.trace(lambda *arrays: f(*map(tg.Tensor, arrays)), *f.leaves), 32)
+        check(tg.trace(both))
+        check(tg.trace(lambda *arrays: f(*map(tg.Tensor, arrays)), *f.leaves))
 
 
 # ---- names, constants, and what cannot be written ----
 
-HOSTILE = ['x"; import os', "__import__", "lambda", "größe", "a\nimport os", "np", "program", "1.weight", '"""', "#",
+HOSTILE = ['x"; import os', "__import__", "lambda", "größe", "a\nimport os", "np", "program", "1.weight", "#",
+           '"""',
            "", "print", "x y", "x_y", "ɑ" * 3, "sigmoid", "match"]  # fmt: skip
 
 
@@ -602,7 +602,7 @@ def test_traced_indices_and_transforms() -> None:
         return tg.softmax_cross_entropy(tg.Tensor(X) @ W + b, LABELS)
 
     check(tg.trace(tg.value_and_grad(loss_of), *(t.data for t in linear())))
-    check(tg.trace(tg.hessian(lambda v: np.sum(np.exp(v) * v)), np.array([0.3, -0.2])), 32)
+    check(tg.trace(tg.hessian(lambda v: np.sum(np.exp(v) * v)), np.array([0.3, -0.2])))
 
 
 def test_a_live_graph_has_a_source() -> None:

@@ -93,7 +93,7 @@ class Tidied:
         )  # fmt: skip
 
     def reached(self) -> dict[str, int]:
-        """For each result the number of the last equation into whose expression it may be written, else -1."""
+        """For each result the last equation into whose expression it may be written, by its number, or -1."""
         found: dict[str, int] = {}
         for e in reversed(self.equations):
             moves = self.inline(e) or (key_of(e) == "transpose" and self.nameless(e.output))
