@@ -164,3 +164,20 @@ def test_the_emitted_source_of_a_random_function(seed: int) -> None:
             xs = inputs()
             value, slopes = both(*xs)
             assert all(map(same_bits, go(*xs), (value, *slopes)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_emitted_source_of_a_live_graph(seed: int) -> None:
+    rng = np.random.default_rng(200 + seed)
+    inputs = [rng.normal(size=shape) for shape in [(3, 4), (4,), (3, 1)]]
+    code = random_program(rng, inputs)
+    with np.errstate(all="ignore"):
+        leaves = [tg.Tensor(x, requires_grad=True) for x in inputs]
+        loss = sum((x * x).mean() for x in run(code, leaves)[-4:])
+        program = tg.graph(loss)
+        emitted = emit(optimised(program))
+        assert program.source("fast") == emitted.source
+        space: dict[str, Any] = {}
+        exec(emitted.source, space)
+        found = space["make"](*(v.value for v in emitted.stays), *emitted.things.values())()
+    assert same_bits(found[0], loss.data)

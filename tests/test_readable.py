@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from test_rules import TABLE, as_tensors, evaluated, letters_of, weighed, weight
 import tinygrad_sm as tg
 from tinygrad_sm import nn, optim
 from tinygrad_sm.errors import TraceError, UnsupportedError
+from tinygrad_sm.primitive import DISPATCH, FUNCTIONS, PRIMITIVES
 from tinygrad_sm.program.readable import Readable, rewritten
 
 
@@ -452,6 +454,19 @@ def test_hostile_names_are_only_names() -> None:
     assert len(set(names) & {"import", "lambda", "__import__", "np", "program"}) == 0
 
 
+@pytest.fixture
+def own_tables() -> Iterator[None]:
+    """Whatever a test defines is gone after it."""
+    tables = PRIMITIVES, FUNCTIONS, DISPATCH
+    before = [dict(table) for table in tables]  # type: ignore[call-overload]
+    yield
+    for table, was in zip(tables, before, strict=True):
+        table.clear()  # type: ignore[attr-defined]
+        table.update(was)  # type: ignore[attr-defined]
+
+
+@pytest.mark.thread_unsafe  # all threads share the tables
+@pytest.mark.usefixtures("own_tables")
 def test_hostile_formulas_stay_in_their_comment() -> None:
     op = tg.primitive(cubed, "x^3\nimport os\r\x0cimport sys", lambda g, y, x: 3 * g * x**2, name="cu\nbe(")
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
@@ -472,6 +487,8 @@ def shifted(n: int) -> float:
     return n * OFFSET
 
 
+@pytest.mark.thread_unsafe
+@pytest.mark.usefixtures("own_tables")
 def test_users_primitives() -> None:
     power = 4
     ops = [
@@ -488,9 +505,10 @@ def test_users_primitives() -> None:
             return y
 
         check(tg.trace(f))
-    tg.primitive(np.exp, r"e^{x}", lambda g, y, x: g * y)
 
 
+@pytest.mark.thread_unsafe
+@pytest.mark.usefixtures("own_tables")
 def test_users_fused_ops() -> None:
     def kernel(x: Any, p: int = 2) -> Any:
         e = np.exp(x)
@@ -508,6 +526,8 @@ def test_users_fused_ops() -> None:
     assert "_saved = exp" in check(tg.trace(f)).lower().replace("power", "")
 
 
+@pytest.mark.thread_unsafe
+@pytest.mark.usefixtures("own_tables")
 def test_what_has_no_source_is_named() -> None:
     space: dict[str, Any] = {"np": np}
     exec("def f(x): return np.exp(x)", space)

@@ -395,3 +395,14 @@ def test_what_the_function_raises_comes_through_and_leaves_nothing_behind() -> N
         grad(broken)(1.0)
     g = grad(lambda x: x * x)(tg.Tensor(1.0))
     assert not g.requires_grad  # as it would be within another transform
+
+
+def test_second_derivatives_through_a_product_with_a_constant_matrix() -> None:
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
+    for f in (lambda W: np.tanh(X @ W).sum(), lambda W: np.tanh(W.T @ X.T).sum()):
+        tg.check_grads(f, W, order=2)
+        found = tg.hessian(f)(W).reshape(6, 6)
+        step = 1e-5 * np.eye(6).reshape(6, 3, 2)
+        slopes = [(tg.grad(f)(W + h) - tg.grad(f)(W - h)).ravel() / 2e-5 for h in step]
+        np.testing.assert_allclose(found, slopes, rtol=1e-6, atol=1e-8)

@@ -222,8 +222,10 @@ def read(
         node = t.node
         inputs = tuple(variables[key_of(t, i, x)] for i, x in enumerate(node.inputs))
         parts = tuple(found.parts.get((id(t), i)) for i in range(len(inputs))) if found.parts else ()
-        equation = Equation(node.primitive, inputs, dict(node.attrs), variables[id(t)], node.scope, parts)
-        equations.append(equation)
+        shared = [i for i, x in enumerate(node.inputs) if np.may_share_memory(array_of(x), t.data)]
+        y, attrs = variables[id(t)], dict(node.attrs)
+        place = shared[0] if shared else None
+        equations.append(Equation(node.primitive, inputs, attrs, y, node.scope, parts, place))
     return Program(equations, [variables[id(root)] for root in roots]), variables
 
 

@@ -45,7 +45,7 @@ def left(g: Array, a: Array, b: Array) -> Array:
 def right(g: Array, a: Array, b: Array) -> Array:
     """a^T g, in the shape of b before its broadcast."""
     if a.ndim == b.ndim == 2:
-        return a.T.dot(g)
+        return np.dot(a.T, g)  # not a.T.dot: a may be an array where g is a Tensor
     g, rows, _ = matrices(g, a, b)
     db = T(rows) @ g
     return db if b.ndim > 1 else np.squeeze(db, -1)
