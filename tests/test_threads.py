@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_sm as tg
+from tinygrad_sm import train
 from tinygrad_sm.backprop import mode
 from tinygrad_sm.errors import GradientError
 
@@ -168,3 +173,43 @@ def test_anomalies_are_found_in_the_thread_that_watches() -> None:
 
     together(watching, working)
     assert sorted(found) == ["watching", "working"]
+
+
+def test_the_first_to_ask_get_the_same_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that one thread sets would be lost if another thread made the generator a second time."""
+    random = importlib.import_module("tinygrad_sm.random")
+    random._made.cache_clear()
+    default_rng, found = np.random.default_rng, []
+
+    def slow(*seed: Any) -> np.random.Generator:
+        time.sleep(0.05)
+        return default_rng(*seed)
+
+    monkeypatch.setattr(np.random, "default_rng", slow)
+    together(*8 * [lambda: found.append(random.generator())])
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_seed_waits_for_the_draws_of_other_threads() -> None:
+    bits = importlib.import_module("tinygrad_sm.random").generator().bit_generator
+    seeding = threading.Thread(target=tg.manual_seed, args=(0,))
+    with bits.lock:  # as a draw holds it
+        before = bits.state
+        seeding.start()
+        seeding.join(0.1)
+        assert seeding.is_alive()
+        assert bits.state == before
+    seeding.join(30)
+    assert bits.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_pictures_are_drawn_in_threads_and_the_filters_of_warnings_stay(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    history, before = train.History([2.0, 1.0, 0.5], [0.3, 0.5, 0.9]), list(warnings.filters)
+    history.plot(tmp_path / "alone.png")
+
+    names = [f"{i}.png" for i in range(4)]
+    together(*(lambda name=name: history.plot(tmp_path / name) for name in names))
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (tmp_path / "alone.png").read_bytes()
+    assert warnings.filters == before
