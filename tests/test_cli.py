@@ -21,6 +21,8 @@ import pytest
 from tinygrad_sm import data, train
 from tinygrad_sm.cli import main
 
+pytestmark = pytest.mark.thread_unsafe(reason="a command has the streams and the folder of a process")
+
 ROOT = Path(__file__).parents[1]
 FILES = [
     "confusion_matrix.png", "decision_map.png", "graph.svg", "learning_curve.png", "model.npz", "network.svg",

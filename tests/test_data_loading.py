@@ -61,6 +61,7 @@ def test_each_pass_has_a_new_order_that_the_seed_determines() -> None:
     assert not np.array_equal(flat(data.batches(np.arange(100), rng=8)), first)
 
 
+@pytest.mark.thread_unsafe(reason="the generator is the process's")
 def test_a_generator_is_shared_and_none_is_that_of_the_package() -> None:
     rng = np.random.default_rng(7)
     np.testing.assert_array_equal(

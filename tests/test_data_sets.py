@@ -25,6 +25,7 @@ def test_public_names_are_sorted_and_complete() -> None:
     assert all(getattr(data, name).__doc__ for name in data.__all__)
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_importing_data_loads_only_numpy() -> None:
     command = [sys.executable, "-c", "import sys, tinygrad_sm.data; print(*sys.modules)"]
     loaded = set(subprocess.check_output(command, text=True).split())

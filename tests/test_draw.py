@@ -179,6 +179,7 @@ def test_without_dot_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: p
     assert graph(composed()).save(tmp_path / "graph.svg").exists()  # which needs no dot
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_where_the_package_is_missing_the_error_says_how_to_get_it() -> None:
     code = (
         "import sys; sys.modules['graphviz'] = None\n"
@@ -195,6 +196,7 @@ def test_where_the_package_is_missing_the_error_says_how_to_get_it() -> None:
     assert "pip install graphviz" in said
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_deep_scopes_and_long_chains_are_drawn_without_recursion() -> None:
     t = tg.Tensor(1.0, requires_grad=True)
     for _ in range(20_000):

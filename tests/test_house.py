@@ -170,6 +170,7 @@ def test_only_numpy_and_the_standard_library_load_at_import() -> None:
     assert not heavy, "\n".join(heavy)
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_importing_the_package_leaves_the_heavy_ones_out() -> None:
     command = [sys.executable, "-c", f"import sys, {PACKAGE}; print(*sys.modules)"]
     loaded = set(subprocess.check_output(command, cwd=ROOT, text=True).split())

@@ -365,6 +365,7 @@ def test_copies_are_independent():
     assert [p.name for p in twin.parameters()] == [p.name for p in net.parameters()]
 
 
+@pytest.mark.thread_unsafe(reason="the garbage collector is the process's")
 def test_a_dropped_model_is_freed_at_once():
     gc.disable()
     try:

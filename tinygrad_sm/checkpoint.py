@@ -144,7 +144,10 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+            if fcntl is not None:
+                temporary.replace(target)  # while it is locked, so that nobody sweeps it away before
+        if fcntl is None:
+            temporary.replace(target)  # Windows renames no open file
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

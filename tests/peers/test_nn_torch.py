@@ -231,6 +231,7 @@ def test_structure_is_named_alike():
 
 
 @pytest.mark.parametrize("name", ["Linear", "Conv2d", "Embedding", "BatchNorm1d", "LayerNorm"])
+@pytest.mark.thread_unsafe  # the generator is the process's
 def test_parameters_start_with_the_same_spread(name):
     """Bounds and standard deviations of the starting values, over many layers."""
     args = {"Linear": (7, 300), "Conv2d": (3, 50, (2, 3)), "Embedding": (300, 7)}.get(name, (7,))
