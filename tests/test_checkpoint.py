@@ -93,10 +93,14 @@ def test_what_was_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, s
     assert same(state, load(path))
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_arrays_of_any_layout_keep_their_values(tmp_path: Path, suffix: str) -> None:
-    if suffix == ".safetensors":
+@pytest.fixture(params=[".npz", ".safetensors"])
+def suffix(request: pytest.FixtureRequest) -> str:
+    if request.param == ".safetensors":
         pytest.importorskip("safetensors")
+    return request.param
+
+
+def test_arrays_of_any_layout_keep_their_values(tmp_path: Path, suffix: str) -> None:
     base = np.arange(24.0).reshape(2, 3, 4)
     state = {
         "transposed": base.T,
@@ -212,10 +216,7 @@ def small_file(folder: Path, suffix: str = ".npz") -> Path:
     return path
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path, suffix: str) -> None:
-    if suffix == ".safetensors":
-        pytest.importorskip("safetensors")
     path = small_file(tmp_path, suffix)
     good, state, refused = path.read_bytes(), load(path), 0
     with path.open("r+b", buffering=0) as file:
@@ -231,10 +232,7 @@ def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path, suffix: str) -
     assert refused > 4 * len(good)
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
 def test_every_cut_is_refused(tmp_path: Path, suffix: str) -> None:
-    if suffix == ".safetensors":
-        pytest.importorskip("safetensors")
     path = small_file(tmp_path, suffix)
     good = path.read_bytes()
     for length in range(len(good)):

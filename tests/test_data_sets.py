@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,8 +106,12 @@ def test_labels_are_checked(labels: object, n_classes: object, says: str) -> Non
 # -- digits
 
 
-def test_digits_are_those_of_scikit_learn() -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
+@pytest.fixture
+def datasets() -> Any:
+    return pytest.importorskip("sklearn.datasets")
+
+
+def test_digits_are_those_of_scikit_learn(datasets: Any) -> None:
     digits, bunch = data.digits(), datasets.load_digits()
     assert digits.inputs.shape == (1797, 64)
     assert digits.inputs.dtype == np.float32
