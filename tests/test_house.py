@@ -11,6 +11,7 @@ import io
 import re
 import subprocess
 import sys
+import threading
 import tokenize
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -249,3 +250,8 @@ def test_lines_fit_the_page() -> None:
             if len(line) > width:
                 wide.append(f"{file}:{number}: {len(line)} characters, {width} fit")
     assert not wide, "\n".join(wide)
+
+
+def test_tests_run_in_threads_where_those_are_asked_for(request: pytest.FixtureRequest) -> None:
+    asked = str(request.config.getoption("parallel_threads", "1")) != "1"
+    assert (threading.current_thread() is not threading.main_thread()) == asked
