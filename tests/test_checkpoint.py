@@ -515,8 +515,9 @@ from tinygrad_sm.checkpoint import load, save
 
 path, dice = sys.argv[1], random.Random(0)
 save(path, {"number": 0, "array": np.zeros(20_000), "text": ""})
-inside = 0
-for kill in range(50):
+kills = inside = 0
+while kills < 50 or (kills < 500 and (number <= 20 or inside <= 10)):  # more of them on a busy machine
+    kills += 1
     child = os.fork()
     number = load(path)["number"]
     while not child:
@@ -527,9 +528,10 @@ for kill in range(50):
     os.waitpid(child, 0)
     state = load(path)
     assert (state["array"] == state["number"]).all()
-    assert len(state["text"]) == state["number"]
+    number = state["number"]
+    assert len(state["text"]) == number
     inside += any(name.endswith(".tmp") for name in os.listdir(os.path.dirname(path)))
-print(state["number"], inside)
+print(number, inside)
 """
 
 

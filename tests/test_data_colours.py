@@ -194,7 +194,7 @@ def test_any_bytes_are_a_table_or_a_data_error(
     except DataError as error:
         table, message = None, str(error)
     if table is None:
-        assert "fuzzed_colours.csv" in message
+        assert path.name in message
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
         expected = [

@@ -281,7 +281,7 @@ def test_any_bytes_are_data_or_a_data_error(tmp_path_factory: pytest.TempPathFac
     except DataError as error:
         table, message = None, str(error)
     if table is None:
-        assert "fuzzed.csv" in message
+        assert path.name in message
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
         records = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import importlib
 import sys
 import threading
@@ -19,6 +21,7 @@ import tinygrad_sm as tg
 from tinygrad_sm import train
 from tinygrad_sm.backprop import mode
 from tinygrad_sm.errors import GradientError
+from tinygrad_sm.reference import parsed
 
 ROUNDS = 1000
 
@@ -213,3 +216,23 @@ def test_pictures_are_drawn_in_threads_and_the_filters_of_warnings_stay(tmp_path
     for name in names:
         assert (tmp_path / name).read_bytes() == (tmp_path / "alone.png").read_bytes()
     assert warnings.filters == before
+
+
+def test_rules_are_parsed_in_threads_whatever_the_garbage_collector_runs() -> None:
+    """Where it lets another thread run while a tree is built, Python's parser may confuse the two trees."""
+
+    def collected(*_: Any) -> None:
+        sum(range(200))
+
+    def work() -> None:
+        kept = [parsed("(g * (y - np.sum(y, axis=-1)) / (2 * y))") for _ in range(300)]
+        assert len(set(map(ast.dump, kept))) == 1
+
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(20)
+    try:
+        together(*8 * [work])
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*before)

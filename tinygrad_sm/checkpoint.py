@@ -98,9 +98,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise
     except (CheckpointError, OSError) as error:
         raise CheckpointError(f"cannot read {str(path)!r}: {_reason(error)}") from error
-    except (
-        Exception
-    ) as error:  # readers of zip, npy, JSON and safetensors leak a dozen classes for damaged files
+    except Exception as error:  # readers of zip, npy, JSON and safetensors leak a dozen for damaged files
         raise CheckpointError(f"cannot read {str(path)!r}: it is damaged or foreign ({error})") from error
 
 

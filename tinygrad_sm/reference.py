@@ -7,13 +7,16 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from .primitive import FUNCTIONS, Primitive
 
-__all__ = ["describe", "rule_source"]
+__all__ = ["describe", "parsed", "rule_source"]
+
+_parsing = RLock()
 
 
 def describe(op: Primitive) -> str:
@@ -26,8 +29,17 @@ def describe(op: Primitive) -> str:
         lines.append(f"shapes: {op.shapes}")
     if op.example:
         call, _, result = op.example.partition(" -> ")
-        lines += ["", f">>> {call}", result or repr(_computed(ast.parse(call, mode="eval").body))]
+        lines += ["", f">>> {call}", result or repr(_computed(parsed(call)))]
     return "\n".join(lines)
+
+
+def parsed(text: str) -> ast.expr:
+    """An expression as a tree.
+
+    In one thread at a time: two at once may raise a SystemError in Python before 3.11.8 and 3.12.2.
+    """
+    with _parsing:
+        return ast.parse(text, mode="eval").body
 
 
 def _computed(node: ast.expr) -> Any:
