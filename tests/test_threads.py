@@ -21,7 +21,7 @@ import tinygrad_sm as tg
 from tinygrad_sm import train
 from tinygrad_sm.backprop import mode
 from tinygrad_sm.errors import GradientError
-from tinygrad_sm.reference import parsed
+from tinygrad_sm.parsing import parsed
 
 ROUNDS = 1000
 
@@ -218,21 +218,26 @@ def test_pictures_are_drawn_in_threads_and_the_filters_of_warnings_stay(tmp_path
     assert warnings.filters == before
 
 
-def test_rules_are_parsed_in_threads_whatever_the_garbage_collector_runs() -> None:
-    """Where it lets another thread run while a tree is built, Python's parser may confuse the two trees."""
+def test_rules_and_files_are_parsed_in_threads_whatever_the_garbage_collector_runs(tmp_path: Path) -> None:
+    """Where it lets another thread run while a tree is made, Python's parser may confuse the two trees."""
+    tg.save(tmp_path / "state.npz", {"weight": np.arange(3.0)})
 
     def collected(*_: Any) -> None:
         sum(range(200))
 
-    def work() -> None:
+    def rules() -> None:
         kept = [parsed("(g * (y - np.sum(y, axis=-1)) / (2 * y))") for _ in range(300)]
         assert len(set(map(ast.dump, kept))) == 1
+
+    def files() -> None:
+        for _ in range(50):
+            assert tg.load(tmp_path / "state.npz")["weight"].tolist() == [0, 1, 2]
 
     before = gc.get_threshold()
     gc.callbacks.append(collected)
     gc.set_threshold(20)
     try:
-        together(*8 * [work])
+        together(*4 * [rules, files])
     finally:
         gc.callbacks.remove(collected)
         gc.set_threshold(*before)

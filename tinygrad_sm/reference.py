@@ -7,16 +7,14 @@ import inspect
 import linecache
 import textwrap
 from collections.abc import Callable
-from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from .parsing import parsed
 from .primitive import FUNCTIONS, Primitive
 
-__all__ = ["describe", "parsed", "rule_source"]
-
-_parsing = RLock()
+__all__ = ["describe", "rule_source"]
 
 
 def describe(op: Primitive) -> str:
@@ -31,15 +29,6 @@ def describe(op: Primitive) -> str:
         call, _, result = op.example.partition(" -> ")
         lines += ["", f">>> {call}", result or repr(_computed(parsed(call)))]
     return "\n".join(lines)
-
-
-def parsed(text: str) -> ast.expr:
-    """An expression as a tree.
-
-    In one thread at a time: two at once may raise a SystemError in Python before 3.11.8 and 3.12.2.
-    """
-    with _parsing:
-        return ast.parse(text, mode="eval").body
 
 
 def _computed(node: ast.expr) -> Any:

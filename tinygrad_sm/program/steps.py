@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..parsing import parsed
 from ..primitive import Primitive
-from ..reference import parsed, rule_source
+from ..reference import rule_source
 from ..tensor import Tensor
 from .equations import Array, Equation, Program, Variable, short
 from .live import backward_pass, computed, read

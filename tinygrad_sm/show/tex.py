@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..parsing import parsed
 from ..program import BackwardStep, Equation, Variable
-from ..reference import parsed
 from .numbers import number as plain_number
 from .numbers import plain
 
