@@ -141,6 +141,7 @@ def test_no_rule_is_asked_for_an_input_that_needs_no_gradient(broken: Callable[.
     assert asked == [1]
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_chain_of_a_million_ops(no_gc: None) -> None:
     x = leaf(1.0)
     y = x
@@ -155,6 +156,7 @@ def test_a_chain_of_a_million_ops(no_gc: None) -> None:
     assert first() is None
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_long_chain_with_its_own_graph() -> None:
     x = leaf(1.0)
     y = x

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thread_unsafe(reason="the benchmarks are processes of their own")
+
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = sorted(ROOT.glob("tests/bench/bench_*.py"))
 

@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -21,6 +20,8 @@ import pytest
 
 from tinygrad_sm import data, train
 from tinygrad_sm.cli import main
+
+pytestmark = pytest.mark.thread_unsafe(reason="a command has the streams and the folder of a process")
 
 ROOT = Path(__file__).parents[1]
 FILES = [
@@ -364,19 +365,24 @@ def test_a_terminal_without_unicode_gets_all_the_text(trained: Path) -> None:
     assert r"\xb1" in done.stdout
 
 
+IN_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches it
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a job in the background inherits as ignored
+os.execv(sys.executable, [sys.executable, "-m", "tinygrad_sm", *sys.argv[1:]])
+"""
+
+
 def in_terminal(folder: Path, *arguments: str, interrupt: str = "") -> tuple[int, str]:
     """Exit code and output in a terminal of 100 columns; Ctrl-C once a text has appeared."""
-    process, terminal = pty.fork()
-    if not process:
-        os.chdir(folder)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # which a job in the background inherits as ignored
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "TQDM_MININTERVAL": "0.01",
-        }
-        os.execve(sys.executable, [sys.executable, "-m", "tinygrad_sm", *arguments], environment)
+    terminal, inside = pty.openpty()  # not pty.fork(): other libraries may have started threads
+    fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_TERMINAL, *arguments], cwd=folder, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TQDM_MININTERVAL": "0.01"},
+        stdin=inside, stdout=inside, stderr=inside,
+    )  # fmt: skip
+    os.close(inside)
     output, pressed, began = b"", not interrupt, time.monotonic()
     while time.monotonic() - began < 60:
         if select.select([terminal], [], [], 0.05)[0]:
@@ -388,9 +394,9 @@ def in_terminal(folder: Path, *arguments: str, interrupt: str = "") -> tuple[int
             os.write(terminal, b"\x03")
             pressed = True
     else:
-        os.kill(process, signal.SIGKILL)
+        process.kill()
     os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), output.decode()
+    return process.wait(), output.decode()
 
 
 def test_ctrl_c_keeps_what_was_learnt_and_says_so_by_exit_code_130(tmp_path: Path) -> None:

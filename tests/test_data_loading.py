@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,6 +62,7 @@ def test_each_pass_has_a_new_order_that_the_seed_determines() -> None:
     assert not np.array_equal(flat(data.batches(np.arange(100), rng=8)), first)
 
 
+@pytest.mark.thread_unsafe(reason="the generator is the process's")
 def test_a_generator_is_shared_and_none_is_that_of_the_package() -> None:
     rng = np.random.default_rng(7)
     np.testing.assert_array_equal(
@@ -221,9 +223,13 @@ def test_every_row_is_tested_equally_often() -> None:
     assert abs(times[4:] / 2000 - 2 / 6).max() < 0.05
 
 
+@pytest.fixture
+def selection() -> Any:
+    return pytest.importorskip("sklearn.model_selection")
+
+
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.25, 1 / 3, 0.5, 7])
-def test_sizes_are_those_of_scikit_learn(share: float) -> None:
-    selection = pytest.importorskip("sklearn.model_selection")
+def test_sizes_are_those_of_scikit_learn(share: float, selection: Any) -> None:
     labels = data.colours().labels
     ours = data.train_test_split(labels, test_size=share, stratify=None, rng=0)
     theirs = selection.train_test_split(labels, test_size=share, random_state=0)
@@ -291,8 +297,7 @@ def test_folds_are_random_and_seeded() -> None:
     )
 
 
-def test_folds_are_as_even_as_those_of_scikit_learn() -> None:
-    selection = pytest.importorskip("sklearn.model_selection")
+def test_folds_are_as_even_as_those_of_scikit_learn(selection: Any) -> None:
     table = data.colours()
     keep = table.labels > 0  # scikit-learn warns of classes smaller than k
     labels = table.labels[keep]
@@ -343,8 +348,12 @@ def test_standardized_columns_have_mean_0_and_deviation_1(dtype: type, shape: tu
     np.testing.assert_allclose(back, x, rtol=8 * eps, atol=16 * eps)
 
 
-def test_scale_is_that_of_scikit_learn() -> None:
-    preprocessing = pytest.importorskip("sklearn.preprocessing")
+@pytest.fixture
+def preprocessing() -> Any:
+    return pytest.importorskip("sklearn.preprocessing")
+
+
+def test_scale_is_that_of_scikit_learn(preprocessing: Any) -> None:
     x = data.colours().inputs.astype(np.float64)
     ours, theirs = data.Standardizer().fit(x[:600]), preprocessing.StandardScaler().fit(x[:600])
     np.testing.assert_allclose(ours.mean, theirs.mean_, rtol=1e-13)

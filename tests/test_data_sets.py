@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ def test_public_names_are_sorted_and_complete() -> None:
     assert all(getattr(data, name).__doc__ for name in data.__all__)
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_importing_data_loads_only_numpy() -> None:
     command = [sys.executable, "-c", "import sys, tinygrad_sm.data; print(*sys.modules)"]
     loaded = set(subprocess.check_output(command, text=True).split())
@@ -104,8 +106,12 @@ def test_labels_are_checked(labels: object, n_classes: object, says: str) -> Non
 # -- digits
 
 
-def test_digits_are_those_of_scikit_learn() -> None:
-    datasets = pytest.importorskip("sklearn.datasets")
+@pytest.fixture
+def datasets() -> Any:
+    return pytest.importorskip("sklearn.datasets")
+
+
+def test_digits_are_those_of_scikit_learn(datasets: Any) -> None:
     digits, bunch = data.digits(), datasets.load_digits()
     assert digits.inputs.shape == (1797, 64)
     assert digits.inputs.dtype == np.float32

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -206,7 +207,6 @@ NAMES = (
 )
 
 
-@pytest.mark.thread_unsafe  # all threads would write one file
 @given(
     st.lists(NAMES, min_size=2, max_size=4, unique=True).flatmap(
         lambda names: st.tuples(
@@ -222,7 +222,7 @@ def test_what_csv_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, table: tuple[list[str], list[tuple[object, ...]]]
 ) -> None:
     names, rows = table
-    path = tmp_path_factory.getbasetemp() / "written.csv"
+    path = tmp_path_factory.getbasetemp() / f"written{threading.get_ident()}.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([names, *rows])
     labels = [str(row[-1]).strip() for row in rows]
@@ -274,14 +274,14 @@ PIECES = st.sampled_from(
     )
 )
 def test_any_bytes_are_data_or_a_data_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "fuzzed.csv"
+    path = tmp_path_factory.getbasetemp() / f"fuzzed{threading.get_ident()}.csv"
     path.write_bytes(content)
     try:
         table = data.read_csv(path, label="label")
     except DataError as error:
         table, message = None, str(error)
     if table is None:
-        assert "fuzzed.csv" in message
+        assert path.name in message
         return
     with path.open(encoding="utf-8-sig", newline="") as file:
         records = [

@@ -152,7 +152,8 @@ def test_kinds_are_told_apart_by_colour_and_by_frame() -> None:
 
 
 def test_draw_gives_a_digraph() -> None:
-    graphviz = pytest.importorskip("graphviz")
+    import graphviz
+
     x = tg.Tensor([1.0], requires_grad=True, name="x")
     y = x * x
     picture = draw(y)
@@ -179,6 +180,7 @@ def test_without_dot_the_error_says_how_to_get_it(tmp_path: Path, monkeypatch: p
     assert graph(composed()).save(tmp_path / "graph.svg").exists()  # which needs no dot
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_where_the_package_is_missing_the_error_says_how_to_get_it() -> None:
     code = (
         "import sys; sys.modules['graphviz'] = None\n"
@@ -195,6 +197,7 @@ def test_where_the_package_is_missing_the_error_says_how_to_get_it() -> None:
     assert "pip install graphviz" in said
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_deep_scopes_and_long_chains_are_drawn_without_recursion() -> None:
     t = tg.Tensor(1.0, requires_grad=True)
     for _ in range(20_000):

@@ -7,7 +7,7 @@ u_i = exp(z_i) everything is a rational function of u and y, for which `cancel` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ Rules = dict[str, tuple[Any, ...]]
 
 
 @pytest.fixture(autouse=True)
-def numpy_finds_exp_and_log_of_symbols(monkeypatch: pytest.MonkeyPatch) -> None:
+def numpy_finds_exp_and_log_of_symbols() -> Iterator[None]:
     """np.exp of an array of objects calls .exp() on each, which SymPy's expressions do not have."""
-    monkeypatch.setattr(sympy.Expr, "exp", lambda x: sympy.exp(x), raising=False)
-    monkeypatch.setattr(sympy.Expr, "log", lambda x: sympy.log(x), raising=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sympy.Expr, "exp", lambda x: sympy.exp(x), raising=False)
+        patch.setattr(sympy.Expr, "log", lambda x: sympy.log(x), raising=False)
+        yield
 
 
 def array(x: Any) -> Any:

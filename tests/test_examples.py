@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thread_unsafe(reason="the examples are processes of their own")
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = {
     "colours": ["confusion_matrix.png", "decision_map.png", "learning_curve.png"],

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thread_unsafe(reason="the examples are processes of their own")
+
 ROOT = Path(__file__).parents[1]
 SMALL = {
     "saturation": ["--steps", "300"],

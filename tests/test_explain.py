@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -194,9 +195,13 @@ def test_colour_and_ascii() -> None:
     assert repr(plain) == str(plain)
 
 
+@pytest.fixture
+def markdown_it() -> Any:
+    return pytest.importorskip("markdown_it")
+
+
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_names_stay_text_in_markdown(name: str) -> None:
-    markdown_it = pytest.importorskip("markdown_it")
+def test_hostile_names_stay_text_in_markdown(name: str, markdown_it: Any) -> None:
     x = tg.Tensor([1.0], requires_grad=True, name=name)
     page = explain(tg.sum(x * x), wrt=x, format="markdown")
     tokens = markdown_it.MarkdownIt("commonmark").enable("table").parse(page)

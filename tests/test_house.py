@@ -11,6 +11,7 @@ import io
 import re
 import subprocess
 import sys
+import threading
 import tokenize
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -28,8 +29,9 @@ FILES = sorted((ROOT / PACKAGE).rglob("*.py"))
 BUILDS_ON = {
     "errors": set(),
     "random": set(),
+    "parsing": set(),
     "primitive": {"errors"},
-    "reference": {"primitive"},
+    "reference": {"primitive", "parsing"},
     "rules": {"primitive"},
     "composition": {"primitive"},
     "compositions": {"composition", "rules"},
@@ -47,7 +49,7 @@ BUILDS_ON = {
     "nn": {"tensor", "softmax", "random"},
     "optim": {"tensor"},
     "data": {"errors", "random"},
-    "checkpoint": {"errors"},
+    "checkpoint": {"errors", "parsing"},
     "plots": {"show"},
     "train": {"nn", "optim", "data", "program", "checkpoint", "plots"},
     "__init__": {"check", "show", "train"},
@@ -170,6 +172,7 @@ def test_only_numpy_and_the_standard_library_load_at_import() -> None:
     assert not heavy, "\n".join(heavy)
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_importing_the_package_leaves_the_heavy_ones_out() -> None:
     command = [sys.executable, "-c", f"import sys, {PACKAGE}; print(*sys.modules)"]
     loaded = set(subprocess.check_output(command, cwd=ROOT, text=True).split())
@@ -211,6 +214,7 @@ def code_lines(source: str) -> int:
 LENGTH = {module: code_lines(file.read_text(encoding="utf-8")) for module, file in MODULES.items()}
 
 
+@pytest.mark.thread_unsafe(reason="ast.parse is not thread-safe before Python 3.11.8")
 def test_code_lines_are_counted() -> None:
     source = '''
 """Two
@@ -248,3 +252,8 @@ def test_lines_fit_the_page() -> None:
             if len(line) > width:
                 wide.append(f"{file}:{number}: {len(line)} characters, {width} fit")
     assert not wide, "\n".join(wide)
+
+
+def test_tests_run_in_threads_where_those_are_asked_for(request: pytest.FixtureRequest) -> None:
+    asked = str(request.config.getoption("parallel_threads", "1")) != "1"
+    assert (threading.current_thread() is not threading.main_thread()) == asked

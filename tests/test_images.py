@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,9 +28,14 @@ def cairo() -> None:
         pytest.skip(f"needs CairoSVG: {error}")
 
 
+@pytest.fixture
+def image() -> Any:
+    return pytest.importorskip("matplotlib.image")
+
+
 @pytest.mark.usefixtures("cairo")
-def test_a_png_has_the_colors_of_the_style_sheet(tmp_path: Path) -> None:
-    image = pytest.importorskip("matplotlib.image")
+@pytest.mark.parallel_threads_limit(2)  # it is long
+def test_a_png_has_the_colors_of_the_style_sheet(tmp_path: Path, image: Any) -> None:
     pixels = image.imread(program().save(tmp_path / "graph.png"))
     found = {tuple(np.round(255 * color).astype(int)) for color in pixels[..., :3].reshape(-1, 3)}
     assert {
@@ -51,8 +57,8 @@ def test_a_pdf_is_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("cairo")
-def test_long_pictures_are_saved_smaller(tmp_path: Path) -> None:
-    image = pytest.importorskip("matplotlib.image")
+@pytest.mark.parallel_threads_limit(2)  # it is long
+def test_long_pictures_are_saved_smaller(tmp_path: Path, image: Any) -> None:
     t = tg.Tensor(1.0, requires_grad=True)
     for _ in range(150):
         t = tg.tanh(t)

@@ -6,6 +6,7 @@ import copy
 import gc
 import threading
 import weakref
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -365,6 +366,7 @@ def test_copies_are_independent():
     assert [p.name for p in twin.parameters()] == [p.name for p in net.parameters()]
 
 
+@pytest.mark.thread_unsafe(reason="the garbage collector is the process's")
 def test_a_dropped_model_is_freed_at_once():
     gc.disable()
     try:
@@ -469,9 +471,8 @@ INPUTS = {
     lambda a: tg.Tensor(a, requires_grad=True),
 ])  # fmt: skip
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.thread_unsafe  # the modules are shared
 def test_inputs_come_to_the_models_dtype(name, make, training):
-    net, shape = INPUTS[name]
+    net, shape = copy.deepcopy(INPUTS[name])
     x = make(normal(*shape))
     if isinstance(x, list) and name in ("Flatten", "pools"):
         x = np.asarray(x)
@@ -645,8 +646,8 @@ def test_pooling_by_hand():
     np.testing.assert_array_equal(nn.AvgPool2d(2, 2, 1)(np.ones((1, 1, 2, 2)))[0, 0], np.full((2, 2), 0.25))
 
 
+@pytest.mark.skipif(find_spec("scipy") is None, reason="needs SciPy")
 def test_exact_gelu():
-    pytest.importorskip("scipy")
     from math import erf, sqrt
 
     x = normal(20)

@@ -161,6 +161,7 @@ def test_the_learning_rate_is_read_at_each_step():
     assert x.item() == -1.75
 
 
+@pytest.mark.thread_unsafe(reason="the garbage collector is the process's")
 def test_the_optimiser_dies_with_its_last_name():
     gc.disable()
     try:

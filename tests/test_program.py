@@ -202,6 +202,7 @@ def test_names_are_unique_and_never_clash() -> None:
     assert program.outputs[0].name == "out_2"
 
 
+@pytest.mark.thread_unsafe(reason="the garbage collector is the process's")
 def test_callers_names_keep_no_tensor_alive() -> None:
     def work() -> weakref.ref[tg.Tensor]:
         x = tg.Tensor(3.0, requires_grad=True)
@@ -345,6 +346,7 @@ def test_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
         program.save(tmp_path / "graph.docx")
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_large_graph_is_read_without_recursion() -> None:
     """Of 10^5 nodes: if the time grew with their square, this would take hours."""
     x = t = tg.Tensor(1.0, requires_grad=True)
@@ -357,6 +359,7 @@ def test_a_large_graph_is_read_without_recursion() -> None:
     assert x.grad is not None
 
 
+@pytest.mark.thread_unsafe(reason="the garbage collector is the process's")
 def test_a_program_keeps_no_graph_alive() -> None:
     loss, _ = softmax_cross_entropy()
     program = graph(loss, gradients=True)

@@ -212,6 +212,7 @@ def test_scopes_can_be_closed() -> None:
     assert not rectangles(ET.fromstring(program.svg(depth=2)), "closed")
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_large_graph_starts_closed_and_without_scopes_is_drawn_whole() -> None:
     assert len(rectangles(ET.fromstring(network(150).svg()), "card")) < 400
     rng = np.random.default_rng(0)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import gc
+import importlib
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_sm as tg
+from tinygrad_sm import train
 from tinygrad_sm.backprop import mode
 from tinygrad_sm.errors import GradientError
+from tinygrad_sm.parsing import parsed
 
 ROUNDS = 1000
 
@@ -168,3 +176,68 @@ def test_anomalies_are_found_in_the_thread_that_watches() -> None:
 
     together(watching, working)
     assert sorted(found) == ["watching", "working"]
+
+
+def test_the_first_to_ask_get_the_same_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A seed that one thread sets would be lost if another thread made the generator a second time."""
+    random = importlib.import_module("tinygrad_sm.random")
+    random._made.cache_clear()
+    default_rng, found = np.random.default_rng, []
+
+    def slow(*seed: Any) -> np.random.Generator:
+        time.sleep(0.05)
+        return default_rng(*seed)
+
+    monkeypatch.setattr(np.random, "default_rng", slow)
+    together(*8 * [lambda: found.append(random.generator())])
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_seed_waits_for_the_draws_of_other_threads() -> None:
+    bits = importlib.import_module("tinygrad_sm.random").generator().bit_generator
+    seeding = threading.Thread(target=tg.manual_seed, args=(0,))
+    with bits.lock:  # as a draw holds it
+        before = bits.state
+        seeding.start()
+        seeding.join(0.1)
+        assert seeding.is_alive()
+        assert bits.state == before
+    seeding.join(30)
+    assert bits.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_pictures_are_drawn_in_threads_and_the_filters_of_warnings_stay(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    history, before = train.History([2.0, 1.0, 0.5], [0.3, 0.5, 0.9]), list(warnings.filters)
+    history.plot(tmp_path / "alone.png")
+
+    names = [f"{i}.png" for i in range(4)]
+    together(*(lambda name=name: history.plot(tmp_path / name) for name in names))
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (tmp_path / "alone.png").read_bytes()
+    assert warnings.filters == before
+
+
+def test_rules_and_files_are_parsed_in_threads_whatever_the_garbage_collector_runs(tmp_path: Path) -> None:
+    """Where it lets another thread run while a tree is made, Python's parser may confuse the two trees."""
+    tg.save(tmp_path / "state.npz", {"weight": np.arange(3.0)})
+
+    def collected(*_: Any) -> None:
+        sum(range(200))
+
+    def rules() -> None:
+        kept = [parsed("(g * (y - np.sum(y, axis=-1)) / (2 * y))") for _ in range(300)]
+        assert len(set(map(ast.dump, kept))) == 1
+
+    def files() -> None:
+        for _ in range(50):
+            assert tg.load(tmp_path / "state.npz")["weight"].tolist() == [0, 1, 2]
+
+    before = gc.get_threshold()
+    gc.callbacks.append(collected)
+    gc.set_threshold(20)
+    try:
+        together(*4 * [rules, files])
+    finally:
+        gc.callbacks.remove(collected)
+        gc.set_threshold(*before)

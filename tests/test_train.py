@@ -703,6 +703,7 @@ def test_pictures_are_drawn_whatever_the_names(tmp_path: Path) -> None:
         history.plot(tmp_path / "curve.bmp")
 
 
+@pytest.mark.thread_unsafe(reason="it starts a process")
 def test_drawing_leaves_pyplot_and_its_backend_alone(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     code = (

@@ -32,6 +32,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .errors import CheckpointError, MissingError
+from .parsing import parsing
 
 try:
     import fcntl
@@ -98,9 +99,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise
     except (CheckpointError, OSError) as error:
         raise CheckpointError(f"cannot read {str(path)!r}: {_reason(error)}") from error
-    except (
-        Exception
-    ) as error:  # readers of zip, npy, JSON and safetensors leak a dozen classes for damaged files
+    except Exception as error:  # readers of zip, npy, JSON and safetensors leak a dozen for damaged files
         raise CheckpointError(f"cannot read {str(path)!r}: it is damaged or foreign ({error})") from error
 
 
@@ -144,7 +143,10 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+            if fcntl is not None:
+                temporary.replace(target)  # while it is locked, so that nobody sweeps it away before
+        if fcntl is None:
+            temporary.replace(target)  # Windows renames no open file
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -298,7 +300,8 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: dict[str
     content = io.BytesIO(archive.read(info))
     if np.lib.format.read_magic(content) != (1, 0):
         raise CheckpointError(f"{_at(entry['path'])} is in another version of NumPy's format")
-    header = np.lib.format.read_array_header_1_0(content)
+    with parsing:
+        header = np.lib.format.read_array_header_1_0(content)
     data = content.getbuffer()[content.tell() :]
     if header != (shape, False, np.dtype(dtype)) or len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
         raise CheckpointError(f"{_at(entry['path'])} is not of the shape and dtype that the file announces")
@@ -332,12 +335,10 @@ def _safetensors(state: dict[str, Any]) -> Callable[[BinaryIO], Any]:
 def _read_safetensors(file: BinaryIO, size: int) -> dict[str, Any]:
     content = file.read(size)
     state: dict[str, Any] = _library().load(content)
-    about = (
-        json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {}).get(FORMAT)
-    )
-    if about is not None and json.loads(about) != {
-        name: _description(array) for name, array in state.items()
-    }:
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    about = header.get("__metadata__", {}).get(FORMAT)
+    found = {name: _description(array) for name, array in state.items()}
+    if about is not None and json.loads(about) != found:
         raise CheckpointError("it is damaged: a checksum is wrong")
     return state
 

@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ Proba = Callable[[NDArray[Any]], NDArray[Any]]
 BOX = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black", "alpha": 0.85}
 HUES, LIGHTNESSES = 361, 241
 BLUE, ORANGE = "#1f77b4", "#ff7f0e"
+_drawing = Lock()  # Matplotlib draws in one thread at a time, and filters of warnings are the process's
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -45,7 +47,7 @@ def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     suffix = Path(path).suffix.lower()
     if suffix not in (".png", ".svg", ".pdf"):
         raise DataError(f"a picture is not saved as {Path(path).name!r}; use one of .png, .svg, .pdf")
-    with warnings.catch_warnings():
+    with _drawing, warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", message="Glyph"
         )  # names may be in any script; a box stands for a sign

@@ -4,15 +4,24 @@ rng=."""
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 
 import numpy as np
 
 __all__ = ["generator", "manual_seed"]
 
 
+_asking = Lock()
+
+
 @cache
-def _package() -> np.random.Generator:
+def _made() -> np.random.Generator:
     return np.random.default_rng()  # made when asked for: NumPy loads its random part only then
+
+
+def _package() -> np.random.Generator:
+    with _asking:  # threads that ask first at the same time get the same one
+        return _made()
 
 
 def manual_seed(seed: int) -> None:
@@ -22,7 +31,9 @@ def manual_seed(seed: int) -> None:
     >>> generator().integers(100)
     np.int64(85)
     """
-    _package().bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    bits = _package().bit_generator
+    with bits.lock:  # not in the middle of another thread's draw
+        bits.state = np.random.default_rng(seed).bit_generator.state
 
 
 def generator(rng: np.random.Generator | int | None = None) -> np.random.Generator:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .parsing import parsed
 from .primitive import FUNCTIONS, Primitive
 
 __all__ = ["describe", "rule_source"]
@@ -26,7 +27,7 @@ def describe(op: Primitive) -> str:
         lines.append(f"shapes: {op.shapes}")
     if op.example:
         call, _, result = op.example.partition(" -> ")
-        lines += ["", f">>> {call}", result or repr(_computed(ast.parse(call, mode="eval").body))]
+        lines += ["", f">>> {call}", result or repr(_computed(parsed(call)))]
     return "\n".join(lines)
 
 

@@ -21,7 +21,10 @@ from tinygrad_sm.program import Program, graph
 from tinygrad_sm.show import Comparison
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+    pytest.mark.thread_unsafe(reason="the browser is a process of its own"),
+]
 
 MEASURE = """
 const found = []

@@ -15,6 +15,7 @@ import pytest
 import tinygrad_sm as tg
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.parallel_threads_limit(4)  # they are long
 torch.set_num_threads(1)
 
 ANY = """

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TinygradError, UnsupportedError
+from ..parsing import parsed, parsed_module
 from ..primitive import Fused, Primitive
 from ..reference import rule_source
 from .literals import Names, Unwritable, written
@@ -165,7 +166,7 @@ class _Rewriter(ast.NodeTransformer):
     def _outside(self, node: ast.expr, value: Any, stem: str) -> Any:
         if isinstance(value, ModuleType) and numpy_path(value) is None:
             return node  # what is taken of it is looked up
-        return ast.parse(self.library.value(value, stem, self.what), mode="eval").body
+        return parsed(self.library.value(value, stem, self.what))
 
     def visit_arg(self, node: ast.arg) -> Any:
         node.annotation = None
@@ -201,7 +202,7 @@ def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
     code = function.__code__
     try:
         if code.co_name != "<lambda>":
-            tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+            tree = parsed_module(textwrap.dedent(inspect.getsource(function))).body[0]
             if isinstance(tree, ast.FunctionDef) and tree.name == code.co_name:
                 return tree
             raise SyntaxError("not where it should be")
@@ -218,7 +219,7 @@ def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
         inner = compile(outer, "<outer>", "exec").co_consts[0].co_consts
         if not any(isinstance(c, CodeType) and fingerprint(c) == fingerprint(code) for c in inner):
             raise SyntaxError("it is not what its line says")
-        tree = ast.parse(text).body[0]
+        tree = parsed_module(text).body[0]
         assert isinstance(tree, ast.FunctionDef)
         return tree
     except (OSError, TypeError, SyntaxError, ValueError, IndexError) as error:

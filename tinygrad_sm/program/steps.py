@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import UnsupportedError
+from ..parsing import parsed
 from ..primitive import Primitive
 from ..reference import rule_source
 from ..tensor import Tensor
@@ -138,7 +139,7 @@ def renamed(source: str, equation: Equation, place: int) -> str:
     else:
         texts |= dict(zip(primitive.inputs, map(str, equation.inputs), strict=False))
     try:
-        tree = ast.parse(source, mode="eval")
+        tree = parsed(source)
     except SyntaxError:
         return source
     return ast.unparse(Renaming(texts).visit(tree))
@@ -153,6 +154,6 @@ class Renaming(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         text = self.texts.get(node.id, node.id)
         try:
-            return ast.parse(repr(float(text)) and text, mode="eval").body
+            return parsed(repr(float(text)) and text)
         except (ValueError, SyntaxError):
             return ast.Name(text, node.ctx)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..parsing import parsed
 from ..program import BackwardStep, Equation, Variable
 from .numbers import number as plain_number
 from .numbers import plain
@@ -92,7 +93,7 @@ def rule(step: BackwardStep) -> str:
         pairs = zip(step.node.primitive.inputs, step.node.inputs, strict=False)
         letters |= {letter: variable(x) for letter, x in pairs}
     try:
-        return expression(ast.parse(step.rule, mode="eval").body, letters)[0]
+        return expression(parsed(step.rule), letters)[0]
     except (SyntaxError, KeyError, RecursionError):
         return text(step.formula)
 
