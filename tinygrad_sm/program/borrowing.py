@@ -86,7 +86,7 @@ class Library:
         if original in self._known:
             return self._known[original]
         self._known[original] = name = self.names.new(stem)
-        tree = parsed(original, what)
+        tree = tree_of(original, what)
         tree.name, tree.decorator_list = name, []
         bound = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
         bound |= {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
@@ -197,7 +197,7 @@ class _Rewriter(ast.NodeTransformer):
         )
 
 
-def parsed(function: Callable[..., Any], what: str) -> ast.FunctionDef:
+def tree_of(function: Callable[..., Any], what: str) -> ast.FunctionDef:
     """A function's definition; that of a lambda as a function with one line."""
     code = function.__code__
     try:

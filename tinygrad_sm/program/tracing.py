@@ -140,28 +140,34 @@ class Recording:
         for optimizer, state in self.states:
             optimizer.state.clear()
             optimizer.state.update(state)
-        for generator, before in self.draws:
+        for generator, before in self._drawn():
             generator.bit_generator.state = before
 
     @contextmanager
     def draws_again(self) -> Iterator[None]:
         """Within it the generators give what they gave to the function."""
-        after = [g.bit_generator.state for g, _ in self.draws]
-        for generator, state in self.draws:
+        drawn = self._drawn()
+        after = [g.bit_generator.state for g, _ in drawn]
+        for generator, state in drawn:
             generator.bit_generator.state = state
         try:
             yield
         finally:
-            for (generator, _), state in zip(self.draws, after, strict=True):
+            for (generator, _), state in zip(drawn, after, strict=True):
                 generator.bit_generator.state = state
+
+    def _drawn(self) -> list[tuple[Any, Any]]:
+        """The generators that the function drew from, and their states before."""
+        recorded = {id(generator) for generator in self.recorder.drawn}
+        return [(g, state) for i, (g, state) in enumerate(self.draws) if i or id(g) in recorded]
 
     # ---- what was recorded ----
 
     def draws_are_recorded(self) -> bool:
         """Did random numbers come from recorded draws alone?"""
         recorded = {id(generator) for generator in self.recorder.drawn}
-        moved = [g for g, state in self.draws if g.bit_generator.state != state]
-        return all(id(g) in recorded for g in moved)
+        own = self.draws[1:]  # the first is the package's, from which other threads may draw as well
+        return all(id(g) in recorded or g.bit_generator.state == state for g, state in own)
 
     def computed(self) -> list[Tensor]:
         """The Tensors that were computed and returned."""
