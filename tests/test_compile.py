@@ -41,12 +41,14 @@ class Training:
     def __init__(
         self, optimizer: Any = None, net: Any = None, loss: Any = None, dtype: Any = np.float32
     ) -> None:
-        tg.manual_seed(0)
+        rng = np.random.default_rng(0)
         self.net = (
             net()
             if net
             else nn.Sequential(nn.Linear(3, 8, dtype=dtype), nn.ReLU(), nn.Linear(8, 4, dtype=dtype))
         )
+        for p in self.net.parameters():
+            p.data = rng.normal(0, 0.5, p.shape)
         self.opt = (optimizer or (lambda p: optim.SGD(p, lr=0.1)))(self.net.parameters())
         self.loss = loss or tg.softmax_cross_entropy
 
@@ -118,6 +120,7 @@ NETS = {
 }
 
 
+@pytest.mark.thread_unsafe  # it looks at the package's generator
 @pytest.mark.parametrize("name", NETS)
 def test_layers_have_the_same_bits(name: str) -> None:
     twins = Twins(net=NETS[name])
@@ -314,6 +317,7 @@ def test_bad_labels_are_the_same_error_later_on() -> None:
     twins.run(batches(3))
 
 
+@pytest.mark.thread_unsafe  # they are changed
 def test_globals_closures_and_arguments_of_other_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     scale, offsets, config = (
         3.0,
