@@ -15,6 +15,7 @@ from test_rules import TABLE, as_tensors, evaluated, letters_of, weighed, weight
 import tinygrad_sm as tg
 from tinygrad_sm import nn, optim
 from tinygrad_sm.errors import TraceError, UnsupportedError
+from tinygrad_sm.parsing import parsed_module
 from tinygrad_sm.primitive import DISPATCH, FUNCTIONS, PRIMITIVES
 from tinygrad_sm.program.readable import Readable, rewritten
 
@@ -22,7 +23,7 @@ from tinygrad_sm.program.readable import Readable, rewritten
 def run(program: Any) -> tuple[Readable, dict[str, Any]]:
     """What the source returns by itself, in an empty namespace; it changes none of its arguments."""
     found = rewritten(program)
-    imports = [n for n in ast.walk(ast.parse(found.source)) if isinstance(n, ast.Import | ast.ImportFrom)]
+    imports = [n for n in ast.walk(parsed_module(found.source)) if isinstance(n, ast.Import | ast.ImportFrom)]
     assert [ast.unparse(n) for n in imports] == ["import numpy as np"]
     space: dict[str, Any] = {}
     exec(compile(found.source, "<readable>", "exec"), space)
@@ -234,17 +235,19 @@ OPTIMIZERS = {
     "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
 }
 NETS = {
-    "relu": lambda: nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 4)),
-    "sigmoid": lambda: nn.Sequential(nn.Linear(3, 8), nn.Sigmoid(), nn.Linear(8, 4)),
+    "relu": lambda: nn.Sequential(nn.Linear(3, 8, rng=0), nn.ReLU(), nn.Linear(8, 4, rng=1)),
+    "sigmoid": lambda: nn.Sequential(nn.Linear(3, 8, rng=0), nn.Sigmoid(), nn.Linear(8, 4, rng=1)),
     "dropout": lambda: nn.Sequential(
-        nn.Linear(3, 8), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4)
+        nn.Linear(3, 8, rng=0), nn.Dropout(0.5, rng=3), nn.GELU("tanh"), nn.Linear(8, 4, rng=1)
     ),
     "batch norm": lambda: nn.Sequential(
-        nn.Linear(3, 8, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4)
+        nn.Linear(3, 8, rng=0, bias=False), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 4, rng=1)
     ),
-    "layer norm": lambda: nn.Sequential(nn.Linear(3, 8), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 4)),
+    "layer norm": lambda: nn.Sequential(
+        nn.Linear(3, 8, rng=0), nn.LayerNorm(8), nn.SiLU(), nn.Linear(8, 4, rng=1)
+    ),
     "float64": lambda: nn.Sequential(
-        nn.Linear(3, 8, dtype=float), nn.LeakyReLU(), nn.Linear(8, 4, dtype=float)
+        nn.Linear(3, 8, rng=0, dtype=float), nn.LeakyReLU(), nn.Linear(8, 4, rng=1, dtype=float)
     ),
 }
 
@@ -252,7 +255,6 @@ NETS = {
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_steps(optimizer: str, net: str) -> None:
-    tg.manual_seed(0)
     model = NETS[net]()
     opt = OPTIMIZERS[optimizer](model.parameters())
 
@@ -273,9 +275,8 @@ def test_training_steps(optimizer: str, net: str) -> None:
 
 
 def test_a_convolution() -> None:
-    tg.manual_seed(0)
     net = nn.Sequential(
-        nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3)
+        nn.Conv2d(1, 2, 3, padding=1, rng=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 3, rng=1)
     )
 
     def loss_of(x: Any, t: Any) -> Any:
@@ -450,7 +451,7 @@ def test_hostile_names_are_only_names() -> None:
     source = check(tg.trace(f))
     assert "import os" not in source
     assert source.isascii()
-    names = [n.arg for n in ast.walk(ast.parse(source)) if isinstance(n, ast.arg)]
+    names = [n.arg for n in ast.walk(parsed_module(source)) if isinstance(n, ast.arg)]
     assert len(set(names) & {"import", "lambda", "__import__", "np", "program"}) == 0
 
 
