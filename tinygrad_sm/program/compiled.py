@@ -13,9 +13,9 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import zip_longest
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -85,16 +85,14 @@ class Compiled:
         self._call, self._count = f, -1  # that of the latest program of arrays alone, and how many it takes
         self._all: dict[Any, list[Version]] = {}  # by the layout of the arguments
         self._waiting: dict[Any, list[Version]] = {}  # what was recorded once
-        self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+        self._of_objects: dict[int, dict[str, Compiled]] = {}  # those that have no __dict__ to keep it in
         self._last: Version | None = None
         self._lock = threading.RLock()
+        self._warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == self._count and not kwargs:
-            try:
-                result = self._call(*args)
-            except AttributeError:  # an argument is no array
-                result = CHANGED
+            result = self._call(*args)
             if result is not CHANGED:
                 return result
         current = mode.get()
@@ -109,9 +107,20 @@ class Compiled:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        if instance not in self._of_objects:
-            self._of_objects[instance] = Compiled(types.MethodType(self.f, instance))
-        return self._of_objects[instance]
+        kept = getattr(instance, "__dict__", None)
+        if not isinstance(kept, dict):
+            kept = self._of_objects.setdefault(id(instance), {})  # which holds it: the id stays its own
+        name = f"_compiled_{self._name}_{id(self)}"
+        found: Any = kept.get(name)
+        if found is None or found.f.__self__ is not instance:  # that of the object that this is a copy of
+            found = kept[name] = Compiled(types.MethodType(self.f, instance))
+        return found
+
+    def __copy__(self) -> Compiled:
+        return Compiled(self.f)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return Compiled(deepcopy(self.f, memo))
 
     @property
     def source(self) -> str | None:
@@ -134,7 +143,7 @@ class Compiled:
             if (result := version.call(*arrays)) is not CHANGED:
                 self._run_next(version, args, kwargs)
                 return result
-        environment = Environment(self.f)
+        environment = Environment(self.f, *key[0][1].things)
         for version in versions:
             held = version.fits(environment) and version.renew(environment)
             if held and (result := version.call(*arrays)) is not CHANGED:
@@ -178,16 +187,25 @@ class Compiled:
                 self._keep(key, version)
                 return
         waiting.append(version)
+        if sum(map(len, self._waiting.values())) > MANY:  # no two calls are alike
+            self._warn()
+            del self._waiting[next(iter(self._waiting))][0]
+            self._waiting = {key: versions for key, versions in self._waiting.items() if versions}
 
     def _keep(self, key: Any, version: Version) -> None:
         versions = self._all.setdefault(key, [])
         versions[:] = [v for v in versions if not v.fits(version.environment)]
         versions.insert(0, version)
         if self.versions == MANY:
+            self._warn()
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
             warnings.warn(
                 f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
                 f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
-                stacklevel=6,
+                stacklevel=7,
             )
 
     @property
@@ -196,7 +214,7 @@ class Compiled:
 
     def _lasts(self, recording: Recording) -> bool:
         """Was everything that changed recorded? False where an optimiser's state came to be."""
-        before, after = recording.environment, Environment(self.f)
+        before, after = recording.environment, Environment(self.f, *recording.environment.arguments)
         recorder = recording.recorder
         known = recorder.updates.keys() | {
             id(c) for source, _ in recorder.numbers.values() for c in source.counts
@@ -215,6 +233,8 @@ class Compiled:
                 f"recorded, and would get the same ones in each call; pass them in as an argument, or use "
                 f"nn.Dropout"
             )
+        if before.modules.keys() != after.modules.keys():
+            return False  # it imported one: what it uses of it is watched from now on
         changed = before.changed(after)
         if lost := [place for place in changed if not place.startswith(f"what {STATE}")]:
             raise TraceError(
@@ -234,7 +254,7 @@ class Compiled:
 
 
 def flattened(args: Any, kwargs: Any) -> Any:
-    """The arrays among the arguments, and a key of all; None where a gradient is asked for."""
+    """The arrays among the arguments, and a key of all; None where the function itself is to run."""
     arrays: list[Any] = []
 
     def leaf(x: Any) -> Any:
@@ -244,6 +264,8 @@ def flattened(args: Any, kwargs: Any) -> Any:
             arrays.append(x._data)
             return "tensor", x.shape, x._data.strides, x.dtype
         if isinstance(x, np.ndarray):
+            if type(x) is not np.ndarray:
+                raise _Asked
             arrays.append(x)
             return x.shape, x.strides, x.dtype
         if isinstance(x, PLAIN) and not isinstance(x, slice):
@@ -260,7 +282,7 @@ def flattened(args: Any, kwargs: Any) -> Any:
 
 
 class _Asked(Exception):
-    """A Tensor asks for its gradient."""
+    """A Tensor asks for its gradient, or an array has arithmetic of its own (a matrix, a masked array)."""
 
 
 class _Held:
