@@ -11,7 +11,7 @@ import warnings
 import weakref
 from collections import deque
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -937,3 +937,17 @@ def test_two_parameters_with_one_gradient() -> None:
     a.grad = b.grad = tg.Tensor(np.ones(2))
     opt.step()
     refused(adds, np.ones(2), words="one array as their gradients", times=1)
+
+
+def test_tuples_with_names_and_slices_among_the_arguments() -> None:
+    class Pair(NamedTuple):
+        a: Any
+
+    fast = tg.compile(lambda p: p.a * 3 if hasattr(p, "a") else p[0] * 2)
+    for _ in range(4):
+        assert_same(fast((np.ones(2),)), np.full(2, 2.0))
+        assert_same(fast(Pair(np.ones(2))), np.full(2, 3.0))
+    part = tg.compile(lambda x, where: x[where] * 2)
+    for i in (0, 0, 0, 1, 1, 1):
+        assert_same(part(np.arange(3.0), slice(i, None)), np.arange(3.0)[i:] * 2)
+    assert part.versions == 2

@@ -268,7 +268,8 @@ def flattened(args: Any, kwargs: Any) -> Any:
                 raise _Asked
             arrays.append(x)
             return x.shape, x.strides, x.dtype
-        if isinstance(x, PLAIN) and not isinstance(x, slice):
+        parts = (x.start, x.stop, x.step) if isinstance(x, slice) else (x,)
+        if all(isinstance(part, PLAIN) for part in parts):
             return type(x), repr(x)
         held.append(x)
         return "object", id(x)
@@ -304,4 +305,4 @@ def tree_key(tree: Any) -> Any:
         return "dict", tuple((key, tree_key(value)) for key, value in tree.items())
     if isinstance(tree, list):
         return "list", tuple(map(tree_key, tree))
-    return tuple(map(tree_key, tree)) if isinstance(tree, tuple) else tree
+    return (type(tree), *map(tree_key, tree)) if isinstance(tree, tuple) else tree
