@@ -951,3 +951,14 @@ def test_tuples_with_names_and_slices_among_the_arguments() -> None:
     for i in (0, 0, 0, 1, 1, 1):
         assert_same(part(np.arange(3.0), slice(i, None)), np.arange(3.0)[i:] * 2)
     assert part.versions == 2
+
+
+def test_a_function_that_is_called_like_one_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    @functools.wraps(np.sum)
+    def f(x: Any) -> Any:
+        return x * SCALE
+
+    space: dict[str, Any] = {"SCALE": 2.0}
+    exec("def g(x): return x * SCALE", space)
+    same_before_and_after(f, lambda: monkeypatch.setitem(globals(), "SCALE", 7.0))
+    same_before_and_after(space["g"], lambda: space.update(SCALE=7.0))

@@ -36,7 +36,9 @@ def names_in(code: types.CodeType) -> tuple[str, ...]:
 def in_library(module: str | None) -> bool:
     """Is a module one of NumPy, the standard library, this package or another that was installed?"""
     root = (module or "").partition(".")[0]
-    if root in LIBRARIES and root not in ("__main__", "__mp_main__"):
+    if root in ("__main__", "__mp_main__"):  # whoever started it
+        return False
+    if root in LIBRARIES:
         return True
     file = getattr(sys.modules.get(root), "__file__", None) or ""
     return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file

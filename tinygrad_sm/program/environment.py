@@ -202,7 +202,7 @@ class Environment:
             self._watch(variable, contents(cell), "{0}.cell_contents is {1}", cell)
             yield variable, contents(cell)
         yield f"the defaults of {name}", (f.__defaults__, f.__kwdefaults__)
-        if in_library(f.__module__):
+        if in_library(f.__globals__.get("__name__")):  # wraps() copies __module__
             return
         yield from self._attributes(name, f)
         test = "{0}.__code__ is {1} and {0}.__defaults__ is {2} and {0}.__kwdefaults__ is {3}"
