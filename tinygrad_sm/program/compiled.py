@@ -13,9 +13,9 @@ import threading
 import types
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from itertools import zip_longest
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from .version import CHANGED, Version
 
 __all__ = ["Compiled", "compile"]
 
-MANY = 50  # recordings of one function: something changes all the time
+MANY = 32  # programs of one function: something changes all the time
 
 
 def compile(f: Callable[..., Any]) -> Compiled:
@@ -85,10 +85,10 @@ class Compiled:
         self._call, self._count = f, -1  # that of the latest program of arrays alone, and how many it takes
         self._all: dict[Any, list[Version]] = {}  # by the layout of the arguments
         self._waiting: dict[Any, list[Version]] = {}  # what was recorded once
-        self._recordings = 0
-        self._of_objects: WeakKeyDictionary[Any, Compiled] = WeakKeyDictionary()
+        self._of_objects: dict[int, dict[str, Compiled]] = {}  # those that have no __dict__ to keep it in
         self._last: Version | None = None
         self._lock = threading.RLock()
+        self._warned = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) == self._count and not kwargs:
@@ -98,18 +98,29 @@ class Compiled:
         current = mode.get()
         if current.watcher is not None:  # something else records, or looks at every op
             return self.f(*args, **kwargs)
-        arrays, layout = flattened(args, kwargs)
+        arrays, layout, objects = flattened(args, kwargs)
         if arrays is None:
             return self.f(*args, **kwargs)
         with self._lock:
-            return self._look_again((layout, current.recording), arrays, args, kwargs)
+            return self._look_again((layout, current.recording), arrays, objects, args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return self
-        if instance not in self._of_objects:
-            self._of_objects[instance] = Compiled(types.MethodType(self.f, instance))
-        return self._of_objects[instance]
+        kept = getattr(instance, "__dict__", None)
+        if not isinstance(kept, dict):
+            kept = self._of_objects.setdefault(id(instance), {})  # which holds it: the id stays its own
+        name = f"_compiled_{self._name}_{id(self)}"
+        found: Any = kept.get(name)
+        if found is None or found.f.__self__ is not instance:  # that of the object that this is a copy of
+            found = kept[name] = Compiled(types.MethodType(self.f, instance))
+        return found
+
+    def __copy__(self) -> Compiled:
+        return Compiled(self.f)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return Compiled(deepcopy(self.f, memo))
 
     @property
     def source(self) -> str | None:
@@ -125,14 +136,14 @@ class Compiled:
 
     # ---- what is seldom ----
 
-    def _look_again(self, key: Any, arrays: Any, args: Any, kwargs: Any) -> Any:
+    def _look_again(self, key: Any, arrays: Any, objects: Any, args: Any, kwargs: Any) -> Any:
         """Find a version for what is there now, or record one."""
         versions = self._all.get(key, ())
         for version in versions:
             if (result := version.call(*arrays)) is not CHANGED:
                 self._run_next(version, args, kwargs)
                 return result
-        environment = Environment(self.f)
+        environment = Environment(self.f, *objects)
         for version in versions:
             held = version.fits(environment) and version.renew(environment)
             if held and (result := version.call(*arrays)) is not CHANGED:
@@ -148,13 +159,6 @@ class Compiled:
 
     def _record(self, key: Any, environment: Environment, args: Any, kwargs: Any) -> Any:
         """Run the function as ever, and record what it does."""
-        self._recordings += 1
-        if self._recordings == MANY:
-            warnings.warn(
-                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
-                f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
-                stacklevel=4,
-            )
         recording = Recording(self.f, args, kwargs, environment)
         if isinstance(recording.error, TraceError):
             recording.undo()
@@ -183,13 +187,26 @@ class Compiled:
                 self._keep(key, version)
                 return
         waiting.append(version)
-        while len(self._waiting) > MANY:  # of arguments that never come again
-            del self._waiting[next(iter(self._waiting))]
+        if sum(map(len, self._waiting.values())) > MANY:  # no two calls are alike
+            self._warn()
+            del self._waiting[next(iter(self._waiting))][0]
+            self._waiting = {key: versions for key, versions in self._waiting.items() if versions}
 
     def _keep(self, key: Any, version: Version) -> None:
         versions = self._all.setdefault(key, [])
         versions[:] = [v for v in versions if not v.fits(version.environment)]
         versions.insert(0, version)
+        if self.versions == MANY:
+            self._warn()
+
+    def _warn(self) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"compile: {self._name} was recorded {MANY} times, because the shapes of its arguments, its "
+                f"fixed arguments or what it closes over change all the time; pass what changes as arrays",
+                stacklevel=7,
+            )
 
     @property
     def _name(self) -> str:
@@ -197,7 +214,7 @@ class Compiled:
 
     def _lasts(self, recording: Recording) -> bool:
         """Was everything that changed recorded? False where an optimiser's state came to be."""
-        before, after = recording.environment, Environment(self.f)
+        before, after = recording.environment, Environment(self.f, *recording.environment.arguments)
         recorder = recording.recorder
         known = recorder.updates.keys() | {
             id(c) for source, _ in recorder.numbers.values() for c in source.counts
@@ -216,6 +233,8 @@ class Compiled:
                 f"recorded, and would get the same ones in each call; pass them in as an argument, or use "
                 f"nn.Dropout"
             )
+        if before.modules.keys() != after.modules.keys():
+            return False  # it imported one: what it uses of it is watched from now on
         changed = before.changed(after)
         if lost := [place for place in changed if not place.startswith(f"what {STATE}")]:
             raise TraceError(
@@ -235,9 +254,10 @@ class Compiled:
 
 
 def flattened(args: Any, kwargs: Any) -> Any:
-    """The arrays among the arguments, and a key of all; None where f itself has to run: a gradient is asked
-    for, or an argument is an array of another kind."""
+    """The arrays among the arguments, a key of all, and the objects in it; None where f itself has to run: a
+    gradient is asked for, or an argument is an array of another kind."""
     arrays: list[Any] = []
+    objects: list[Any] = []
 
     def leaf(x: Any) -> Any:
         if isinstance(x, Tensor):
@@ -250,12 +270,16 @@ def flattened(args: Any, kwargs: Any) -> Any:
                 raise _Unfit
             arrays.append(x)
             return x.shape, x.strides, x.dtype
-        return (type(x), repr(x)) if isinstance(x, PLAIN) else _Same(x)
+        parts = (x.start, x.stop, x.step) if isinstance(x, slice) else (x,)
+        if all(isinstance(part, PLAIN) for part in parts):
+            return type(x), repr(x)
+        objects.append(x)
+        return _Same(x)
 
     try:
-        return arrays, tuple(hashable(tree_map(leaf, part)) for part in (args, kwargs))
+        return arrays, tuple(hashable(tree_map(leaf, part)) for part in (args, kwargs)), objects
     except _Unfit:
-        return None, None
+        return None, None, None
 
 
 class _Unfit(Exception):
@@ -281,4 +305,4 @@ def hashable(tree: Any) -> Any:
         return "dict", tuple((key, hashable(value)) for key, value in tree.items())
     if isinstance(tree, list):
         return "list", tuple(map(hashable, tree))
-    return tuple(map(hashable, tree)) if isinstance(tree, tuple) else tree
+    return (type(tree), *map(hashable, tree)) if isinstance(tree, tuple) else tree

@@ -7,10 +7,12 @@ optimisers. Modules and functions of libraries are taken to stay what they are.
 
 from __future__ import annotations
 
+import array
+import builtins
 import functools
-import os
 import sys
 import types
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ import numpy as np
 
 from ..random import generator
 from ..tensor import Tensor
+from .code import contents, in_library, names_in, of_library
 
 __all__ = ["Environment"]
 
@@ -35,8 +38,6 @@ PLAIN = (
     np.generic,
     np.dtype,
 )
-LIBRARIES = sys.stdlib_module_names | {"numpy", "tinygrad_sm"}
-ABSENT = object()
 STATE = "an optimiser's state"
 
 
@@ -62,11 +63,14 @@ class Environment:
     tensors      the Tensors that it can reach, leaves all
     arrays       the arrays, those of optimisers' states included
     gradients    which of the Tensors have a gradient
+    buffers      the ids of those arrays that belong to layers of the package, which reads them by ops alone
+    modules      the modules that are no library's
     optimizers   the optimisers
     generators   the random generators, the package's own among them
     """
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self.arguments = arguments  # the objects that it is called with
         self.tensors: list[Tensor] = []
         self.arrays: list[Any] = []
         self.optimizers: list[Any] = []
@@ -75,9 +79,15 @@ class Environment:
         self.places: list[Place] = []
         self._seen: dict[int, int] = {}
         self._held: list[Any] = []
-        waiting = [("the function", function)]
-        for name, x in waiting:  # which grows on the way
-            waiting += self._visit(name, x)
+        self.buffers: set[int] = set()
+        self.modules: dict[str, Any] = {}  # those that are no library's
+        self._names: dict[str, None] = {}  # that the functions use
+        self._members: set[tuple[str, str]] = set()
+        waiting = [("the function", function), *(("an argument", x) for x in arguments)]
+        while waiting:
+            for name, x in waiting:  # which grows on the way
+                waiting += self._visit(name, x)
+            waiting = list(self._members_of_modules())
         self.gradients = [t._grad is not None for t in self.tensors]
 
     def tests(self, name: Callable[[Any], str]) -> list[str]:
@@ -115,22 +125,30 @@ class Environment:
             self._watch(f"{name}.requires_grad", x._requires_grad, "", x)  # which changes its number, too
             self._watch(f"the hooks of {name}", x._hooks, "{0}._hooks is {1}", x)
             yield f"the hooks of {name}", x._hooks
-            if x.requires_grad:
-                there = "is" if x._grad is None else "is not"
-                self.places.append(Place("", None, f"{{0}}._grad {there} None", (x,)))
-            else:
+            there = "is" if x._grad is None else "is not"
+            self.places.append(Place("", None, f"{{0}}._grad {there} None", (x,)))
+            if not x.requires_grad:
                 self._watch(f"the data of {name}", x._data, "{0}._data is {1}", x)
         elif isinstance(x, np.ndarray):
             self.arrays.append(x)
-            self._note(name, id(x))
+            self._note(name, id(x), x.shape, x.strides, x.dtype)
+            layout = x.shape, x.strides, x.dtype
+            if not name.startswith(STATE):  # whose shapes load_state_dict looks at
+                test = "({0}.shape, {0}.strides, {0}.dtype) == {1}"
+                self.places.append(Place("", None, test, (x, layout)))
+            yield from self._attributes(name, x)
         elif isinstance(x, np.random.Generator):
             self.generators += [x] * (x is not self.generators[0])
             self._note(name, id(x))
         elif isinstance(x, types.ModuleType):
-            self._note(name, id(x))  # what is used of it is looked up where it is used
+            self._note(name, id(x))
+            if not in_library(x.__name__):
+                self.modules[x.__name__] = x  # what is used of it is looked up by name
         elif isinstance(x, types.MethodType):
             yield from ((f"{name}.__self__", x.__self__), (name, x.__func__))
-        elif hasattr(x, "__wrapped__") and not isinstance(x, types.FunctionType):
+        elif isinstance(x, property):
+            yield from ((f"{name}.fget", x.fget), (f"{name}.fset", x.fset), (f"{name}.fdel", x.fdel))
+        elif hasattr(x, "__wrapped__") and not isinstance(x, types.FunctionType) and of_library(x):
             yield f"{name}.__wrapped__", x.__wrapped__  # a compiled function, or a cached one
         elif isinstance(x, functools.partial):
             yield from ((f"{name}.func", x.func), (f"{name}.args", x.args), (f"{name}.keywords", x.keywords))
@@ -138,17 +156,21 @@ class Environment:
             yield from self._function(name, x)
         elif isinstance(x, dict):
             yield from self._items(name, x)
-        elif isinstance(x, list | tuple | set | frozenset):
+            yield from self._attributes(name, x)
+        elif isinstance(x, list | tuple | set | frozenset | deque):
             self._note(name, type(x), len(x))
-            if isinstance(x, list):
+            if not isinstance(x, tuple):
                 self._watch(name, list(x), f"len({{0}}) == {len(x)} and all(map(is_, {{0}}, {{1}}))", x)
-            elif not isinstance(x, tuple):
-                self._watch(name, set(x), "{0} == {1}", x)
             yield from ((f"{name}[{i}]", part) for i, part in enumerate(x))
+            yield from self._attributes(name, x)
+        elif isinstance(x, bytearray | array.array):
+            self._note(name, type(x), bytes(x))
+            self._watch(name, bytes(x), "bytes({0}) == {1}", x)
         elif isinstance(x, type):
             self._note(name, id(x))
             if not in_library(x.__module__):
                 yield from self._items(name, vars(x))
+                yield from ((f"{name}.{base.__name__}", base) for base in x.__bases__)
         elif hasattr(x, "param_groups") and hasattr(x, "numbers"):
             yield from self._optimizer(name, x)
         else:
@@ -166,11 +188,9 @@ class Environment:
             test = ""
         elif not now:
             test = "not {0}"
-        elif any(isinstance(value, bool | int | float | complex | np.generic) for value in now.values()):
+        else:  # what is equal may be of another type, which computes something else
             test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}}))"
             test += " and all(map(is_, {0}.values(), {3}))"
-        else:
-            test = "{0} == {1}"
         things = items, now, list(now), list(now.values())
         self.places.append(Place(f"what {name} holds", now, test, things))
         for i, (key, value) in enumerate(now.items()):
@@ -182,24 +202,53 @@ class Environment:
             self._watch(variable, contents(cell), "{0}.cell_contents is {1}", cell)
             yield variable, contents(cell)
         yield f"the defaults of {name}", (f.__defaults__, f.__kwdefaults__)
-        if in_library(f.__module__):
+        if in_library(f.__globals__.get("__name__")):  # wraps() copies __module__
             return
+        yield from self._attributes(name, f)
+        test = "{0}.__code__ is {1} and {0}.__defaults__ is {2} and {0}.__kwdefaults__ is {3}"
+        parts = f.__code__, f.__defaults__, f.__kwdefaults__
+        self.places.append(Place(f"the code of {name}", parts, test, (f, *parts)))
         named = names_in(f.__code__)
+        self._names |= dict.fromkeys(named)
         for variable in named:
             if variable in f.__globals__:
                 value = f.__globals__[variable]
                 self._watch(f"the global {variable}", value, f"{{0}}[{variable!r}] is {{1}}", f.__globals__)
                 yield f"the global {variable}", value
-                if isinstance(value, types.ModuleType) and not in_library(value.__name__):
-                    for part in [part for part in named if part in vars(value)]:
-                        self._watch(f"{variable}.{part}", inner := vars(value)[part],
-                                    f"{{0}}[{part!r}] is {{1}}", vars(value))  # fmt: skip
-                        yield f"{variable}.{part}", inner
+            elif hasattr(builtins, variable):  # until a global hides it
+                self._note("builtin", variable)
+                self.places.append(Place("", None, f"{variable!r} not in {{0}}", (f.__globals__,)))
+            elif variable in sys.modules:  # imported within the function
+                yield f"the module {variable}", sys.modules[variable]
+
+    def _members_of_modules(self) -> Iterator[tuple[str, Any]]:
+        """What the functions may use of the modules that are reached, found by name."""
+        for module in list(self.modules.values()):
+            for part in [part for part in self._names if part in vars(module)]:
+                place = module.__name__, part
+                if place not in self._members:
+                    self._members.add(place)
+                    inner = vars(module)[part]
+                    name = f"{module.__name__}.{part}"
+                    self._watch(name, inner, f"{{0}}[{part!r}] is {{1}}", vars(module))
+                    yield name, inner
+
+    def _attributes(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
+        """What a function, a container or an array has as attributes, in addition."""
+        if isinstance(getattr(x, "__dict__", None), dict):
+            yield from self._items(name, vars(x))
 
     def _optimizer(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
         """Its parameters and state, and of its settings whether they are 0: the values are read each time."""
         self.optimizers.append(x)
         self._note(name, type(x))
+        if not of_library(x):
+            yield f"type({name})", type(x)
+        for key, value in vars(x).items():
+            if key not in ("param_groups", "state", "defaults"):
+                self._note(name, key)
+                self._watch(f"{name}.{key}", value, "{0}.get({1}) is {2}", vars(x), key)
+                yield f"{name}.{key}", value
         groups = list(x.param_groups)
         test = f"len({{0}}.param_groups) == {len(groups)} and all(map(is_, {{0}}.param_groups, {{1}}))"
         self._watch(f"{name}.param_groups", groups, test, x)
@@ -214,7 +263,9 @@ class Environment:
             yield f"{STATE}[{i}]", state
 
     def _object(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
-        if not in_library(type(x).__module__):
+        if of_library(x):
+            self.buffers |= {id(a) for a in getattr(x, "__dict__", {}).values() if isinstance(a, np.ndarray)}
+        else:
             yield f"type({name})", type(x)
         self._note(name, type(x))
         if isinstance(getattr(x, "__dict__", None), dict):
@@ -251,31 +302,3 @@ def _same_entry(a: Any, b: Any) -> bool:
     if a is b:
         return True
     return type(a) is type(b) and isinstance(a, (*PLAIN, set, frozenset)) and repr(a) == repr(b)
-
-
-def contents(cell: types.CellType) -> Any:
-    """What a closure's variable holds."""
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return ABSENT
-
-
-@functools.lru_cache(maxsize=1024)
-def names_in(code: types.CodeType) -> tuple[str, ...]:
-    """The names of globals and attributes in a function, and in those that are defined in it."""
-    names = dict.fromkeys(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= dict.fromkeys(names_in(constant))
-    return tuple(names)
-
-
-@functools.lru_cache(maxsize=1024)
-def in_library(module: str | None) -> bool:
-    """Is a module one of NumPy, the standard library, this package or another that was installed?"""
-    root = (module or "").partition(".")[0]
-    if root in LIBRARIES and root not in ("__main__", "__mp_main__"):
-        return True
-    file = getattr(sys.modules.get(root), "__file__", None) or ""
-    return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file

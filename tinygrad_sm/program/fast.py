@@ -21,6 +21,10 @@ from .layout import ALIGNMENT, REDUCTIONS, Layout, adds_rows, elementwise
 
 __all__ = ["Emitted", "emit", "identifiers"]
 
+RESERVED = {
+    "make", "run", "block", "np", "_", *dir(np), *dir(builtins), *keyword.kwlist, *keyword.softkwlist,
+}  # fmt: skip  (names that mean something in the text)
+
 LARGE = 1 << 16  # bytes: arrays of their own of this size are let go as soon as they can be
 BY_KEYWORD = {"maximum", "minimum"}  # their third positional argument is deprecated
 VIEWS: dict[str, Callable[..., str]] = {
@@ -255,8 +259,10 @@ class _Emitter:
         for name, known in self.things.items():
             if known is value:
                 return name
+        stem = identifier(stem)
+        taken = {*self.things, *self.names.values(), *(f"{y}_saved" for y in self.names.values())}
         name, n = stem, 1
-        while name in self.things or name in self.names.values():
+        while name in taken or (name in RESERVED and name != "ones"):
             n += 1
             name = f"{stem}_{n}"
         self.things[name] = value
@@ -265,26 +271,21 @@ class _Emitter:
 
 def identifiers(program: Program) -> dict[str, str]:
     """A Python name for each variable, as near to its own as can be."""
-    taken = {
-        "make",
-        "run",
-        "block",
-        "np",
-        "_",
-        *dir(np),
-        *dir(builtins),
-        *keyword.kwlist,
-        *keyword.softkwlist,
-    }
+    taken = set(RESERVED)
     names: dict[str, str] = {}
     for name, v in program.variables.items():
         if v.literal is None:
-            stem = re.sub(r"\W", "_", name, flags=re.ASCII).lstrip("_") or "v"
-            stem = f"layer_{stem}" if stem[0].isdigit() else stem
+            stem = identifier(name)
             unique, n = stem, 1
-            while unique in taken:
+            while unique in taken or f"{unique}_saved" in taken:
                 n += 1
                 unique = f"{stem}_{n}"
-            taken.add(unique)
+            taken |= {unique, f"{unique}_saved"}  # what the rule of a fused op reads
             names[name] = unique
     return names
+
+
+def identifier(name: str) -> str:
+    """A name made of letters, digits and underscores, with a letter first."""
+    stem = re.sub(r"\W", "_", name, flags=re.ASCII).lstrip("_") or "v"
+    return f"layer_{stem}" if stem[0].isdigit() else stem

@@ -179,7 +179,9 @@ class Layout:
 def elementwise(equation: Equation) -> bool:
     """Does each entry of the result depend on the same entries of the inputs alone?"""
     function = equation.primitive.function
-    return isinstance(function, np.ufunc) and function.signature is None
+    if not isinstance(function, np.ufunc) or function.signature is not None:
+        return False
+    return getattr(np, function.__name__, None) is function  # another library's is called as it is
 
 
 def adds_rows(equation: Equation) -> bool:

@@ -49,6 +49,15 @@ class TracedArray(Traced):
 
     __slots__ = ()
 
+    def _in_place(self, operator: str) -> Any:
+        """What `x += other` gives, which writes into an array that others may see: but not into a number."""
+        if tracing() and (self.shape or self._data.base is not None):
+            raise TraceError(
+                f"x {operator}= ... writes into an array while a program is recorded; write "
+                f"x = x {operator} ..."
+            )
+        return NotImplemented
+
 
 def _reader(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -63,6 +72,13 @@ for _name in (
     "__int__", "__setitem__", "item", "numpy", "tolist",
 ):  # fmt: skip
     setattr(Traced, _name, _reader(_name))
+
+
+for _name, _operator in {
+    "iadd": "+", "isub": "-", "imul": "*", "itruediv": "/", "ifloordiv": "//", "imod": "%", "ipow": "**",
+    "imatmul": "@", "iand": "&", "ior": "|", "ixor": "^", "ilshift": "<<", "irshift": ">>",
+}.items():  # fmt: skip
+    setattr(TracedArray, f"__{_name}__", lambda x, _, o=_operator: x._in_place(o))
 
 
 class Box:

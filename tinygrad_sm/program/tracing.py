@@ -13,7 +13,8 @@ from ..backprop import mode, now, within
 from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
-from .environment import Environment, names_in
+from .code import names_in
+from .environment import Environment
 from .equations import Program, Variable
 from .live import literal_of, naming
 from .optimising import same_bits
@@ -44,7 +45,8 @@ def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
     """
     if not callable(f):
         return np.trace(f, *inputs, **options)
-    environment = Environment(f)
+    leaves = tree_leaves((inputs, options))
+    environment = Environment(f, *(x for x in leaves if not isinstance(x, (np.ndarray, Tensor))))
     recording = Recording(f, inputs, options, environment)
     recording.undo()
     if recording.error is not None:
@@ -55,6 +57,13 @@ def trace(f: Callable[..., Any], *inputs: Any, **options: Any) -> Program:
 TENSOR, ARRAY = object(), object()  # where a result has a Tensor or an array that was computed
 
 
+class Fixed:
+    """Where a result has an array that the function made anew of nothing that it was given."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array.copy()
+
+
 def filled_in(layout: Any, results: Iterable[Any]) -> Any:
     """A result with these arrays in the place of what was computed."""
     rest = iter(results)
@@ -62,6 +71,8 @@ def filled_in(layout: Any, results: Iterable[Any]) -> Any:
     def leaf(x: Any) -> Any:
         if x is TENSOR:
             return Tensor(next(rest))
+        if isinstance(x, Fixed):
+            return x.array.copy()
         return np.asarray(next(rest))[()] if x is ARRAY else x
 
     return tree_map(leaf, layout)
@@ -92,9 +103,16 @@ class Recording:
             recorder.hold(p)
         args, kwargs = tree_map(self._input, args), tree_map(self._input, kwargs)
         self.names = self._argument_names(args, kwargs)
+        given = args, kwargs
+        before = parts_of(given)
         try:
             with within(watcher=recorder):
                 self.result = f(*args, **kwargs)
+            if [(id(x), key) for x, key in parts_of(given)] != [(id(x), key) for x, key in before]:
+                raise TraceError(
+                    "the function changes a list or dictionary that it was given, which a recorded program "
+                    "would not do; return what is to be kept, and change it outside"
+                )
         except Exception as error:
             self.error = error
         finally:
@@ -186,8 +204,11 @@ class Recording:
 
     def layout(self) -> Any:
         """The result with TENSOR or ARRAY in the place of what was computed."""
+        reached = {id(a) for a in self.environment.arrays}
 
         def leaf(x: Any) -> Any:
+            if isinstance(x, np.ndarray) and id(x) not in reached:
+                return Fixed(x)
             if not self._is_computed(x):
                 return x
             return ARRAY if id(x) in self.as_arrays else TENSOR
@@ -273,6 +294,16 @@ class Recording:
             for label, number in zip(labels, copies, strict=False):
                 called.setdefault(id(recorder.slots[id(number)]), label)
         return called
+
+
+def parts_of(tree: Any, key: Any = None) -> list[tuple[Any, Any]]:
+    """What is in a tree of lists, tuples and dictionaries: each part, and its key in the one around it."""
+    inner: list[tuple[Any, Any]] = []
+    if isinstance(tree, dict):
+        inner = [part for k, x in tree.items() for part in parts_of(x, k)]
+    elif isinstance(tree, list | tuple):
+        inner = [part for i, x in enumerate(tree) for part in parts_of(x, i)]
+    return [(tree, key), *inner]
 
 
 def first_slot(recorder: Recorder, x: Any) -> Slot | None:

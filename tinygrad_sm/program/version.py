@@ -19,7 +19,7 @@ from ..errors import TraceError
 from ..tensor import Tensor
 from .environment import Environment
 from .equations import Program, Variable, substitute
-from .fast import Emitted, emit
+from .fast import LARGE, Emitted, emit
 from .optimising import frozen, optimised, same_bits
 from .tracing import TENSOR, Recording, filled_in
 
@@ -63,12 +63,19 @@ class Version:
         self._check_reach(recording)
         self.updated = [t for t in recording.environment.tensors if id(t._data) in recording.recorder.updates]
         self.kept = [(p, grad is not None) for p, grad in recording.kept_gradients()]
-        watched = [array for array, _ in recording.before.values()]
-        constants = [v.source.value for v in inputs if v.kind == "constant" and v.source]
-        self._are_made_of_others = any(  # perhaps: of the contents of arrays that are reached
-            a.flags.writeable and not any(np.may_share_memory(a, array) for array in watched)
-            for a in constants
-        )
+        env = recording.environment
+        states = [state for optimizer in env.optimizers for state in optimizer.state.values()]
+        read = [v.source.value for v in inputs if v.kind == "constant" and v.source]
+        self._changing = {id(a) for state in states for a in state.values()} | {  # and looked at in each call
+            id(a) for a in env.arrays if id(a) in env.buffers
+            or (a.nbytes > LARGE and any(np.may_share_memory(a, x) for x in read))
+        } | recording.recorder.updates.keys()  # fmt: skip
+        shared = [id(grad._data) for _, grad in recording.grads if grad is not None]
+        if len(shared) != len(set(shared)):
+            raise TraceError(
+                "compile: two parameters have one array as their gradients, which is not looked at in each "
+                "call; give each a gradient of its own"
+            )
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
         self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` gets
@@ -120,7 +127,7 @@ class Version:
         if settings != self._settings and not self.settings_are_read:
             return False
         self.environment, self._settings = environment, settings
-        arrays = environment.arrays if self._are_made_of_others else []
+        arrays = [array for array in environment.arrays if id(array) not in self._changing]
         self._contents = [(array, array.copy()) for array in arrays]
         for i in range(len(self.sources)):
             self._refresh(i)
@@ -165,8 +172,8 @@ class Version:
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
-            "CHANGED": CHANGED, "is_": operator.is_, "mode": mode.get, "now": now, "constant": constant,
-            "ndarray": np.ndarray, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
+            "CHANGED": CHANGED, "ndarray": np.ndarray, "is_": operator.is_, "mode": mode.get, "now": now,
+            "constant": constant, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
 
