@@ -175,7 +175,8 @@ class Compiled:
     def _take(self, key: Any, version: Version) -> None:
         """Keep what was recorded: to run, or to be compared with the next recording."""
         for known in self._all.get(key, ()):
-            if known.fits(version.environment) and known.signature == version.signature:
+            reads = version.environment.reads_settings
+            if not reads and known.fits(version.environment) and known.signature == version.signature:
                 known.settings_are_read = True  # it is the same with other settings
                 known.renew(version.environment)
                 return

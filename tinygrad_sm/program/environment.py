@@ -38,6 +38,9 @@ PLAIN = (
     np.generic,
     np.dtype,
 )
+READ_SETTINGS = {  # names by which a function can come to an optimiser's settings
+    "param_groups", "defaults", "get_last_lr", "state_dict", "numbers", "getattr", "vars", "__dict__",
+}  # fmt: skip
 STATE = "an optimiser's state"
 
 
@@ -103,6 +106,11 @@ class Environment:
         new, old = ({p.name: p.what for p in env.places if p.name} for env in (later, self))
         names = dict.fromkeys((*old, *new))
         return [n for n in names if n not in old or n not in new or not _same(old[n], new[n])]
+
+    @property
+    def reads_settings(self) -> bool:
+        """Can the functions read the settings of an optimiser by themselves?"""
+        return not READ_SETTINGS.isdisjoint(self._names)
 
     def _note(self, *parts: Any) -> None:
         self.fingerprint.append(parts)

@@ -138,6 +138,8 @@ class Version:
         """Is it the program for things as they are?"""
         mine = self.environment
         same = mine.fingerprint == environment.fingerprint and mine.gradients == environment.gradients
+        if same and environment.reads_settings:
+            same = self._settings == [snapshot(source.group) for source in self.sources]
         return same and self._contents_hold()
 
     def _contents_hold(self) -> bool:
@@ -150,6 +152,11 @@ class Version:
             return False
         before.update(snapshot(source.group))
         return self._refresh(i)
+
+    def _note_updates(self) -> None:
+        """A run has raised, perhaps after updates: no older graph of the parameters shall be used."""
+        for t in self.updated:
+            t._changed()
 
     def _refresh(self, i: int) -> bool:
         """Put the numbers of the next step into their arrays; False if they are not of one step."""
@@ -185,9 +192,13 @@ class Version:
         env, arguments = self.environment, [f"x{i}" for i in range(len(self._arguments))]
         seen = name([t._number for t in env.tensors])
         tests = [f"mode().recording is {self._recording}", "mode().watcher is None"]
+        places = [array for t in self.updated for array in (t._data, t._data.base)]
+        own = name({id(array) for array in places if array is not None})
         for x, (shape, strides, dtype) in zip(arguments, self._arguments, strict=True):
             tests.append(f"type({x}) is ndarray and {x}.shape == {shape} and {x}.strides == {strides}")
             tests.append(f"{x}.dtype == {name(dtype)}")
+            if self.updated:  # an argument in the memory of a parameter changes with it
+                tests.append(f"id({x}) not in {own} and id({x}.base) not in {own}")
         tests += env.tests(name)
         tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
         tests += [
@@ -200,7 +211,9 @@ class Version:
         lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
         given = [name(self._numbers[i][k]) for i, k in self._places]
         given += [f"{name(p)}._grad._data" for p in self._owners]
-        lines += ["run = free.pop() if free else self.make()", f"r = run({', '.join([*arguments, *given])})"]
+        lines += ["run = free.pop() if free else self.make()"]
+        lines += ["try:", f"    r = run({', '.join([*arguments, *given])})"]
+        lines += ["except BaseException:", "    self._note_updates()", "    raise"]
         lines += [
             "free.append(run)",
             *(f"{name(source)}.advance()" for source in self.sources if source.counts),
