@@ -1005,7 +1005,7 @@ def test_an_argument_in_the_memory_of_a_parameter_later_on() -> None:
 
         return step, w
 
-    (eager, w), (step, v) = training(), training()
+    (eager, _w), (step, v) = training(), training()
     step = tg.compile(step)
     for _ in range(4):
         assert_same(eager(np.arange(3.0)), step(np.arange(3.0)))
