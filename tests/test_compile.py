@@ -606,6 +606,7 @@ def test_methods_are_compiled_for_each_object() -> None:
     assert Model.double.__doc__ == "Twice."
 
 
+@pytest.mark.thread_unsafe
 def test_threads_share_a_compiled_function() -> None:
     f = tg.value_and_grad(lambda x: (np.tanh(x) ** 2).sum())
     fast, errors = tg.compile(f), []
@@ -629,6 +630,7 @@ def test_threads_share_a_compiled_function() -> None:
     assert not errors
 
 
+@pytest.mark.thread_unsafe
 def test_recording_all_the_time_is_warned_of() -> None:
     fast = tg.compile(lambda x, n: x * n)
 
@@ -857,6 +859,7 @@ def test_a_result_that_was_not_computed_is_new_each_time() -> None:
         zeros += 1
 
 
+@pytest.mark.thread_unsafe
 def test_methods_of_objects_that_are_equal_or_have_slots() -> None:
     class Equal:
         def __init__(self, scale: float) -> None:
@@ -894,6 +897,7 @@ def test_a_compiled_function_can_be_copied() -> None:
     assert_same(copy.deepcopy(model).fast(np.ones(2)), np.full(2, 2.0))
 
 
+@pytest.mark.thread_unsafe
 def test_many_values_are_not_all_kept() -> None:
     fast = tg.compile(lambda x, scale: x * scale)
     with warnings.catch_warnings(record=True) as caught:
@@ -904,6 +908,7 @@ def test_many_values_are_not_all_kept() -> None:
     assert sum(map(len, fast._waiting.values())) <= 32
 
 
+@pytest.mark.thread_unsafe  # all threads share the tables
 @pytest.mark.parametrize("name", ["np", "run", "class", "1abc", "add", "x²", "block", "y_saved"])
 def test_names_of_primitives_in_the_text(name: str) -> None:
     tables = PRIMITIVES, FUNCTIONS

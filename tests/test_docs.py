@@ -105,11 +105,13 @@ def test_blocks_are_found_with_their_lines() -> None:
     assert python_blocks(PAGE) == [Block("x = 2\n", 4), Block(">>> x + 1\n3\n", 9)]
 
 
+@pytest.mark.thread_unsafe  # doctest swaps sys.stdout
 def test_the_blocks_of_a_page_share_a_namespace() -> None:
     namespace: dict[str, Any] = {}
     assert [run(block, "page.md", namespace) for block in python_blocks(PAGE)] == ["", ""]
 
 
+@pytest.mark.thread_unsafe
 def test_failures_name_file_and_line() -> None:
     assert 'File "page.md", line 8' in run(Block("x = 1\nx / 0\n", 7), "page.md", {})
     assert 'File "page.md", line 7' in run(Block("x = = 1\n", 7), "page.md", {})

@@ -741,6 +741,7 @@ def test_a_history_goes_through_json() -> None:
     assert again == train.History([2.0], [0.5], [1.0], [0.25])
 
 
+@pytest.mark.thread_unsafe  # it seeds the package's generator
 @pytest.mark.parametrize("name", ["adam", "momentum", "dropout and batch norm"])
 def test_compiled_training_is_the_same_to_the_last_bit(name: str) -> None:
     moons = data.moons(70, rng=0)  # batches of 16 and a smaller last one
