@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,16 @@ def test_no_epochs_are_fine() -> None:
 # ---- Ctrl-C ----
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl-C does what it does at a terminal, also where whoever started the tests has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.thread_unsafe  # signals are the process's
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_between_epochs_keeps_what_was_learnt() -> None:
     def press(history: train.History) -> None:
         if history.epochs == 3:
@@ -231,6 +241,7 @@ def test_ctrl_c_between_epochs_keeps_what_was_learnt() -> None:
 
 
 @pytest.mark.thread_unsafe  # signals are the process's
+@pytest.mark.usefixtures("listening")
 def test_ctrl_c_within_an_epoch_ends_after_the_batch() -> None:
     calls = itertools.count()
     loss = nn.CrossEntropyLoss()
@@ -247,6 +258,7 @@ def test_ctrl_c_within_an_epoch_ends_after_the_batch() -> None:
 
 
 @pytest.mark.thread_unsafe  # signals are the process's
+@pytest.mark.usefixtures("listening")
 def test_a_second_ctrl_c_ends_at_once() -> None:
     def press(z: Any, t: Any) -> Any:
         signal.raise_signal(signal.SIGINT)
