@@ -22,7 +22,6 @@ from ..primitive import Primitive
 __all__ = ["Array", "Equation", "Program", "Variable", "substitute"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
-KINDS = ("input", "parameter", "constant", "number", "intermediate", "gradient", "output")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,7 +7,6 @@ memory and the views of it, and returns `run`, which takes the arguments and ret
 from __future__ import annotations
 
 import builtins
-import keyword
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,12 +17,10 @@ import numpy as np
 from ..primitive import Fused, filled
 from .equations import Equation, Program, Variable
 from .layout import ALIGNMENT, REDUCTIONS, Layout, adds_rows, elementwise
+from .literals import Names
 
-__all__ = ["Emitted", "emit", "identifiers"]
+__all__ = ["Emitted", "emit"]
 
-RESERVED = {
-    "make", "run", "block", "np", "_", *dir(np), *dir(builtins), *keyword.kwlist, *keyword.softkwlist,
-}  # fmt: skip  (names that mean something in the text)
 
 LARGE = 1 << 16  # bytes: arrays of their own of this size are let go as soon as they can be
 BY_KEYWORD = {"maximum", "minimum"}  # their third positional argument is deprecated
@@ -44,14 +41,12 @@ class Emitted:
     stays      the variables whose arrays `make` takes, in order
     things     what `make` takes besides, by name: constants, and functions that are not NumPy's
     arguments  the variables that `run` takes
-    nbytes     the size of the block of memory that a `run` has
     """
 
     source: str
     stays: list[Variable]
     things: dict[str, Any]
     arguments: list[Variable]
-    nbytes: int
 
 
 def emit(program: Program, comes: Iterable[Variable] = ()) -> Emitted:
@@ -65,15 +60,18 @@ class _Emitter:
     def __init__(self, program: Program, arguments: list[Variable]) -> None:
         self.program, self.arguments = program, arguments
         self.layout = Layout(program)
-        self.names = identifiers(program)
+        self.pool = Names("make", "run", "block", *{*dir(np)} - {"ones"})
+        self.names = {v.name: self.pool.new(v.name) for v in program.variables.values() if v.literal is None}
+        read = (e.inputs[1].name for e in program if hasattr(e.primitive, "fused"))
+        self.saved = {name: self.pool.new(f"{self.names[name]}_saved") for name in dict.fromkeys(read)}
         self.stays = [v for v in program.inputs if v not in arguments and v.literal is None]
         self.fixed = {v.name for v in self.stays}  # what is the same object in every call
         self.imports: set[str] = set()
         self.things: dict[str, Any] = {}
+        self.named: dict[int, str] = {}  # the names of things by their ids
         self.setup: list[str] = []
         self.lines: list[str] = []
         self.held: dict[str, list[str]] = {}  # by root: the names that hold a large array of its own
-        self.saved = {e.inputs[1].name for e in program if hasattr(e.primitive, "fused")}
 
     def emitted(self) -> Emitted:
         for i, equation in enumerate(self.program):
@@ -104,7 +102,7 @@ class _Emitter:
             "    return run",
             "",
         ]  # fmt: skip
-        return Emitted("\n".join(text), self.stays, self.things, self.arguments, size)
+        return Emitted("\n".join(text), self.stays, self.things, self.arguments)
 
     # ---- equations ----
 
@@ -115,13 +113,14 @@ class _Emitter:
             self._define(equation, self._view(equation), self.layout.roots[equation.name])
         elif isinstance(op, Fused):
             kernel = self.thing(f"{op.__name__}_kernel", op.kernel)
-            saved = f"{y}_saved" if equation.name in self.saved else "_"
+            saved = self.saved.get(equation.name, "_")
             self.lines.append(f"{y}, {saved} = {self._call(kernel, equation)}")
         elif hasattr(op, "fused"):
             inner, place = op.fused
             rule = self.thing(f"{inner.__name__}_rule" + f"_{place}" * (place > 0), inner.rules[place])
             g, forward, *inputs = map(self.text, equation.inputs)
-            parts = [g, forward, f"{forward}_saved", *inputs, *self._keywords(equation)]
+            saved = self.saved[equation.inputs[1].name]
+            parts = [g, forward, saved, *inputs, *self._keywords(equation)]
             self.lines.append(f"{y} = {rule}({', '.join(parts)})")
             self.held[equation.name] = [y]
         elif kind == "own":
@@ -256,36 +255,7 @@ class _Emitter:
 
     def thing(self, stem: str, value: Any) -> str:
         """The name of something that `make` is given."""
-        for name, known in self.things.items():
-            if known is value:
-                return name
-        stem = identifier(stem)
-        taken = {*self.things, *self.names.values(), *(f"{y}_saved" for y in self.names.values())}
-        name, n = stem, 1
-        while name in taken or (name in RESERVED and name != "ones"):
-            n += 1
-            name = f"{stem}_{n}"
-        self.things[name] = value
-        return name
-
-
-def identifiers(program: Program) -> dict[str, str]:
-    """A Python name for each variable, as near to its own as can be."""
-    taken = set(RESERVED)
-    names: dict[str, str] = {}
-    for name, v in program.variables.items():
-        if v.literal is None:
-            stem = identifier(name)
-            unique, n = stem, 1
-            while unique in taken or f"{unique}_saved" in taken:
-                n += 1
-                unique = f"{stem}_{n}"
-            taken |= {unique, f"{unique}_saved"}  # what the rule of a fused op reads
-            names[name] = unique
-    return names
-
-
-def identifier(name: str) -> str:
-    """A name made of letters, digits and underscores, with a letter first."""
-    stem = re.sub(r"\W", "_", name, flags=re.ASCII).lstrip("_") or "v"
-    return f"layer_{stem}" if stem[0].isdigit() else stem
+        if id(value) not in self.named:
+            self.named[id(value)] = name = self.pool.new(stem)
+            self.things[name] = value
+        return self.named[id(value)]

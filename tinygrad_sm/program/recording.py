@@ -149,7 +149,7 @@ class Recorder:
 
     def out(self, y: Any, arguments: Sequence[Any]) -> Any:
         """What a transform gives its caller: out of the graph, and an array if its arguments were."""
-        y = y.detach() if isinstance(y, Tensor) else _constant(np.asarray(y))
+        y = y.detach() if isinstance(y, Tensor) else Tensor(np.asarray(y))
         if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in arguments):
             self.hold(y)
             y.__class__ = TracedArray
@@ -235,7 +235,7 @@ class Recorder:
         return value if found is None or found.kind == "constant" else found
 
     def _box(self, array: Any) -> Box:
-        return Box(_constant(array), array.dtype)
+        return Box(Tensor(array), array.dtype)
 
     def _look_around(self) -> None:
         frame: FrameType | None = sys._getframe(2)
@@ -253,7 +253,7 @@ class Recorder:
             rule = rule_of(node.primitive, node.primitive.rules.index(rule))
         part = rule(g, y, *inputs, **attrs)
         if not isinstance(part, Tensor):
-            part = _constant(np.asarray(part))
+            part = Tensor(np.asarray(part))
         slot = self.slots.get(id(part))
         if slot is not None and slot.thing is part and slot.value is not value:
             part._data = slot.value = value = np.asarray(value)
@@ -267,12 +267,6 @@ def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:
     for value in attrs.values():
         substitute(value, lambda part: found.append(part) if isinstance(part, Slot) else None)
     return found
-
-
-def _constant(array: Any) -> Tensor:
-    tensor = Tensor(0)
-    tensor._data = array
-    return tensor
 
 
 @lru_cache(maxsize=64)

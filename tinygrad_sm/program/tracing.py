@@ -153,6 +153,8 @@ class Recording:
         for array, copy in self.before.values():
             if not same_bits(array, copy):
                 array[...] = copy
+        for t, data in self.data:
+            t._data = data
         for p, grad in self.grads:
             p._grad = grad
         for optimizer, state in self.states:

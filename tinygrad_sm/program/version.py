@@ -180,7 +180,7 @@ class Version:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
             "CHANGED": CHANGED, "ndarray": np.ndarray, "is_": operator.is_, "mode": mode.get, "now": now,
-            "constant": constant, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
+            "Tensor": Tensor, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
 
@@ -221,9 +221,9 @@ class Version:
         place = {id(t): i for i, t in enumerate(env.tensors)}
         lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
         n = len(self.program.outputs) - sum(there for _, there in self.kept)
-        results = "constant(r[0])" if self._result is TENSOR else f"filled_in(result, r[:{n}])"
+        results = "Tensor(r[0])" if self._result is TENSOR else f"filled_in(result, r[:{n}])"
         for p, there in self.kept:
-            lines.append(f"{name(p)}._grad = {f'constant(r[{n}])' if there else None}")
+            lines.append(f"{name(p)}._grad = {f'Tensor(r[{n}])' if there else None}")
             n += there
         body = "".join(f"    {line}\n" for line in [*lines, f"return {results}"])
         exec(compile(f"def call({', '.join(arguments)}):\n{body}", "<call>", "exec"), things)
@@ -245,19 +245,14 @@ def alike(group: dict[str, Any], before: dict[str, Any]) -> bool:
     )
 
 
-def constant(array: Any) -> Tensor:
-    """An array, or NumPy's scalar, as a Tensor."""
-    return Tensor(array)
-
-
 def without_values(program: Program) -> Program:
     """The same program, whose variables hold no arrays but parameters and constants: to look at."""
-    light = {
-        name: v if v.kind in ("parameter", "constant") else replace(v, source=None, value=np.broadcast_to(
-            np.zeros((), v.dtype), v.shape))
-        for name, v in program.variables.items()
-    }  # fmt: skip
-    light = {name: replace(v, source=None) for name, v in light.items()}
+
+    def empty(v: Variable) -> Variable:
+        nothing = np.broadcast_to(np.zeros((), v.dtype), v.shape)
+        return replace(v, source=None, value=v.value if v.kind in ("parameter", "constant") else nothing)
+
+    light = {name: empty(v) for name, v in program.variables.items()}
 
     def of(v: Variable) -> Variable:
         return light[v.name]

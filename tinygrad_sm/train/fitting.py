@@ -22,7 +22,6 @@ from ..errors import CheckpointError, DataError, GradientError, TinygradError
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Optimizer
 from ..primitive import primitive
-from ..program import compile as compiled
 from ..random import generator
 from .evaluation import logits
 from .history import History
@@ -84,6 +83,8 @@ def fit(
     """
     run = _Run(model, optimizer, schedule, loss or CrossEntropyLoss(), epochs, validation, best, patience)
     if compile:
+        from ..program import compile as compiled  # which is loaded only then
+
         run.step = compiled(run.step)
     targets = np.asarray(labels)
     batches = Batches(inputs, targets, batch_size=batch_size, rng=generator(rng), dtype=None)
