@@ -241,3 +241,28 @@ def test_rules_and_files_are_parsed_in_threads_whatever_the_garbage_collector_ru
     finally:
         gc.callbacks.remove(collected)
         gc.set_threshold(*before)
+
+
+def test_a_tree_that_was_mixed_up_is_made_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [SystemError("AST constructor recursion depth mismatch"), ast.parse("x + 1", mode="eval")]
+
+    def parse(*_: Any, **__: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with monkeypatch.context() as patched:  # pytest makes trees, too
+        patched.setattr(ast, "parse", parse)
+        tree = parsed("x + 1")
+    assert ast.unparse(tree) == "x + 1"
+    assert not answers
+
+
+def test_reading_a_checkpoint_makes_no_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tg.save(tmp_path / "state.npz", {"w": np.arange(6.0).reshape(2, 3), "n": np.array(3)})
+    with monkeypatch.context() as patched:
+        patched.setattr(ast, "parse", None)
+        state = tg.load(tmp_path / "state.npz")
+    assert state["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert state["n"] == 3

@@ -32,7 +32,6 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from .errors import CheckpointError, MissingError
-from .parsing import parsing
 
 try:
     import fcntl
@@ -300,10 +299,10 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, entry: dict[str
     content = io.BytesIO(archive.read(info))
     if np.lib.format.read_magic(content) != (1, 0):
         raise CheckpointError(f"{_at(entry['path'])} is in another version of NumPy's format")
-    with parsing:
-        header = np.lib.format.read_array_header_1_0(content)
+    header = content.read(int.from_bytes(content.read(2), "little")).strip()
+    announced = f"{{'descr': {dtype!r}, 'fortran_order': False, 'shape': {shape}, }}".encode()
     data = content.getbuffer()[content.tell() :]
-    if header != (shape, False, np.dtype(dtype)) or len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
+    if header != announced or len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
         raise CheckpointError(f"{_at(entry['path'])} is not of the shape and dtype that the file announces")
     array = np.frombuffer(data, dtype).reshape(shape).copy()
     if _description(array) != {key: entry[key] for key in ("shape", "dtype", "sha256")}:
