@@ -49,7 +49,7 @@ BUILDS_ON = {
     "nn": {"tensor", "softmax", "random"},
     "optim": {"tensor"},
     "data": {"errors", "random"},
-    "checkpoint": {"errors", "parsing"},
+    "checkpoint": {"errors"},
     "plots": {"show"},
     "train": {"nn", "optim", "data", "program", "checkpoint", "plots"},
     "__init__": {"check", "show", "train"},

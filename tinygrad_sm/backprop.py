@@ -151,12 +151,14 @@ def walk(
     for the tensors with these numbers, leaves or computed, and no other; tensors with a number below `since`
     are left out. Every edge is noted in `steps`, if given.
     """
-    found: dict[Tensor, Any] = {}
     totals = {} if root.node is None else {root: seed}
     heap = [(-t._number, t) for t in totals]  # the youngest is next: all that used it have gone before
-    watcher = mode.get().watcher
-    notes = ([] if steps is None else [steps.append]) + ([] if watcher is None else [watcher.passed])
+    asked: dict[Tensor, Any] = {}  # what is known of computed tensors, if somebody wants it
+    notes = [] if steps is None else [steps.append]
+    if (watcher := mode.get().watcher) is not None:
+        notes.append(watcher.passed)
     whole = keep is None and not since
+    unbroadcast = recorded_sum_to if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]
         g, number = totals.pop(t), t._number
@@ -164,9 +166,9 @@ def walk(
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
             if keep is None:
-                found[t] = g
+                asked[t] = g
         if not whole and keep is not None and number in keep:
-            found[t] = g
+            asked[t] = g
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
@@ -178,9 +180,13 @@ def walk(
                 continue
             if n >= number:
                 raise stale(x, node)
-            part = total = rule(*arguments, **attrs) if attrs else rule(*arguments)
-            if getattr(part, "shape", None) != x._data.shape:
-                part = total = fit(part, x, node)
+            part = rule(*arguments, **attrs) if attrs else rule(*arguments)
+            try:
+                if part.shape != x._data.shape:  # x was broadcast
+                    part = unbroadcast(part, x._data.shape)
+            except (AttributeError, ValueError, TypeError):
+                part = as_array(part, x, node, create_graph)
+            total = part
             if x in totals:
                 total = totals[x] + part
             elif x.node is not None:
@@ -188,11 +194,13 @@ def walk(
             elif part is g or (part._data if create_graph else part).base is not None:
                 total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             totals[x] = total
-            for note in notes:
-                note(Step(t, x, g, part, total))
+            if notes:
+                for note in notes:
+                    note(Step(t, x, g, part, total))
     for x, g in totals.items():  # the leaves, which are all that is left
-        found[x] = g if x._hooks is None else hooked(x, g, create_graph)
-    return found
+        if x._hooks is not None:
+            totals[x] = hooked(x, g, create_graph)
+    return asked | totals if asked else totals
 
 
 class Hook:
@@ -242,17 +250,19 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
     return walk(y, g, True, keep=(x._number,), since=x._number)[x]
 
 
-def fit(part: Any, x: Tensor, node: Node) -> Any:
-    """What an input that was broadcast gets: the sum over the axes along which it was."""
-    recorded = isinstance(part, Differentiable)
-    part = part if recorded else np.asarray(part)
-    try:
-        return PRIMITIVES["sum_to"](part, shape=x._data.shape) if recorded else sum_to(part, x._data.shape)
-    except (ValueError, TypeError):  # a ShapeError is a ValueError
-        raise GradientError(
-            f"backward: a rule of {node.primitive.name} gave shape {part.shape}, dtype {part.dtype}, for an "
-            f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
-        ) from None
+def recorded_sum_to(g: Tensor, shape: tuple[int, ...]) -> Any:
+    return PRIMITIVES["sum_to"](g, shape=shape)
+
+
+def as_array(part: Any, x: Tensor, node: Node, create_graph: bool) -> Any:
+    """What a rule gave that is no array, as one; else the error that says what is wrong with it."""
+    array: Any = part if isinstance(part, Differentiable) else np.asarray(part)
+    if not hasattr(part, "shape") and array.shape == x._data.shape:
+        return type(x)(array) if create_graph else array
+    raise GradientError(
+        f"backward: a rule of {node.primitive.name} gave shape {array.shape}, dtype {array.dtype}, for an "
+        f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
+    ) from None
 
 
 def stale(x: Any, node: Node) -> GradientError:

@@ -245,8 +245,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     >>> sum_to(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if type(g) is np.ndarray and g.shape[1:] == shape and len(shape) == 1:
-        return filled(1, g.dtype, g.shape[0]).dot(g)  # over the rows of a batch
+    if g.ndim == 2 and g.shape[1:] == shape and type(g) is np.ndarray:
+        return filled(1, g.dtype, len(g)).dot(g)  # over the rows of a batch
     lead = g.ndim - len(shape)
     axes = list(range(lead))
     for axis, (n, m) in enumerate(zip(shape, g.shape[max(lead, 0) :], strict=lead >= 0), start=lead):

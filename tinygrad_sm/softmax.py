@@ -31,8 +31,10 @@ NARROW, WIDE = 64, 256  # classes: see columns and row_sums
 
 @lru_cache(maxsize=64)
 def constants(n: int, k: int, dtype: Any) -> tuple[Array, ...]:
-    """What all (n, k) arrays share: where each row begins in the flattened array; TINY and 0 for each row; 1."""
-    return np.arange(0, n * k, k), np.full(n, TINY, dtype), np.zeros(n, dtype), np.ones((), dtype)
+    """What all (n, k) arrays share: where each row begins in the flattened array; TINY and 0 for each row; -1
+    for each class; 1."""
+    rows = np.full(n, TINY, dtype), np.zeros(n, dtype)
+    return np.arange(0, n * k, k), *rows, np.full(k, -1, dtype), np.ones((), dtype)
 
 
 def columns(m: Array, k: int) -> Array:
@@ -53,7 +55,7 @@ def shifted(z: Array) -> tuple[Array, Array, Array, Array, tuple[Array, ...]]:
     n, k = z.shape
     if not z.flags.c_contiguous:
         z = np.ascontiguousarray(z)
-    start, tiny, _, _ = shared = constants(n, k, z.dtype)
+    start, tiny, _, _, _ = shared = constants(n, k, z.dtype)
     largest = z.argmax(1)
     largest += start
     m = z.ravel()[largest]
@@ -68,11 +70,11 @@ class Rows:
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z: Array) -> None:
-        self.z, self.m, self.e, largest, (self.start, _, _, self.one) = shifted(z)
+        self.z, self.m, self.e, largest, (self.start, _, _, minus, self.one) = shifted(z)
         np.exp(self.e, self.e)
         flat = self.e.ravel()
         flat[largest] = 0
-        self.s = row_sums(self.e, 1)
+        self.s = -minus_row_sums(self.e, minus)
         flat[largest] = 1
         self.total = self.s + self.one
 
@@ -90,11 +92,10 @@ class Rows:
         return (self.e.ravel()[t] - self.one) - self.s
 
 
-def row_sums(e: Array, factor: float) -> Array:
-    """The sum of each row, times a factor that is 1 or -1. The product with a vector is quick; over many
-    classes the sum in pairs is more exact, and exp takes the time."""
-    k = e.shape[1]
-    return e.dot(filled(factor, e.dtype, k)) if k < WIDE else factor * e.sum(1)
+def minus_row_sums(e: Array, minus: Array) -> Array:
+    """Minus the sum of each row. The product with a vector of -1 is quick; over many classes the sum in pairs is
+    more exact, and exp takes the time."""
+    return e.dot(minus) if len(minus) < WIDE else -e.sum(1)
 
 
 def limits(z: Array, m: Array) -> tuple[Array, Array]:
@@ -109,45 +110,41 @@ class ByIndex:
     """Cross-entropy with one class index t per row, times a factor c per row (1 if None): its class weight, 0
     if left out.
 
-    e is kept without its entries at the targets, whose place is taken by 0: what is left of a row adds up to
-    the others, and the target's entry of the gradient is minus their sum over the total. s = others + e_t - 1
-    loses nothing: either the target is the largest, and e_t = 1, or the others hold the largest, and what is
-    lost is small beside the loss.
+    In e, the place of each target is taken by minus the sum of the others, which is what the target's entry of
+    the gradient comes to, as the other entries come to e, both over the total. s = others + e_t - 1 loses
+    nothing: either the target is the largest, and e_t = 1, or the others hold the largest, and what is lost is
+    small beside the loss.
     """
 
-    __slots__ = ("c", "e", "loss", "minus_others", "n", "place", "total", "z")
+    __slots__ = ("c", "e", "loss", "n", "t", "total", "z")
 
     def __init__(self, z: Array, t: Array, c: Array | None, n: Any) -> None:
-        _, _, e, _, (start, _, zeros, one) = shifted(z)
-        self.z, self.c, self.n, self.e = z, c, filled(n, e.dtype), [e]
-        flat, self.place = e.ravel(), (place := start + t)
+        _, _, e, _, (start, _, zeros, minus, one) = shifted(z)
+        self.z, self.t, self.c, self.n, self.e = z, t, c, filled(n, e.dtype), e
+        flat, place = e.ravel(), start + t
         d_t = flat[place]
         np.exp(e, e)
-        e_t = flat[place]
+        s = flat[place]
         flat[place] = zeros
-        self.minus_others = minus_others = row_sums(e, -1)
-        self.total = e_t - minus_others
-        e_t -= one
-        e_t -= minus_others
-        self.loss = loss = np.log1p(e_t, e_t)
-        loss -= d_t
+        flat[place] = minus_others = minus_row_sums(e, minus)
+        self.total = s - minus_others
+        s -= one
+        s -= minus_others
+        self.loss = np.log1p(s, s)
+        s -= d_t
         if c is not None:
-            self.loss = np.multiply(c, loss, where=c != 0, out=np.zeros_like(loss))
+            self.loss = np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
 
     def a_minus_t(self, scale: Array) -> Array:
         """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing
         of the logits' size is held beside the gradient; another call computes e anew."""
-        try:
-            e = self.e.pop()
-        except IndexError:
-            e = shifted(self.z)[2]
-            np.exp(e, e)
+        e, self.e = self.e, None
+        if e is None:
+            e = ByIndex(self.z, self.t, None, 1).e
         scale = scale / self.total
         if self.c is not None:
-            scale = scale * self.c
-        np.multiply(e, columns(scale, e.shape[1]), e)
-        e.ravel()[self.place] = scale * self.minus_others
-        return e
+            scale *= self.c
+        return np.multiply(e, columns(scale, e.shape[1]), e)
 
 
 class ByDistribution:

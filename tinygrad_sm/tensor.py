@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Hook, Node, hooked, mode, now, tracing, walk, within
@@ -37,7 +38,7 @@ class Tensor(ArrayLike):
 
     __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_number", "_requires_grad", "name", "node")
     _data: NDArray
-    _grad: Tensor | None
+    _grad: Tensor | NDArray | None  # an array until somebody asks for it
     _hooks: dict[int, Callable[[Tensor], Any]] | None  # also empty: then the gradient is only retained
     _number: int  # when it was made, or, of a leaf, when its data was last set
     _requires_grad: bool
@@ -98,7 +99,9 @@ class Tensor(ArrayLike):
     @property
     def grad(self) -> Tensor | None:
         """dL/dtensor, of its shape and dtype; None until there is one."""
-        return self._grad
+        if type(self._grad) is ndarray:
+            self._grad = _constant(self._grad)
+        return self._grad  # type: ignore[return-value]
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -145,7 +148,7 @@ class Tensor(ArrayLike):
         t: Tensor = _new(type(self))
         t._data, t._requires_grad, t._number = self._data.copy(), self._requires_grad, now()
         t.node = t._hooks = None
-        t.name, t._grad = self.name, None if self._grad is None else _constant(self._grad._data.copy())
+        t.name, t._grad = self.name, None if self.grad is None else self.grad._data.copy()
         return t
 
     __copy__ = __deepcopy__
@@ -220,15 +223,15 @@ class Tensor(ArrayLike):
             raise GradientError(f"register_hook: {self.label} does not require grad: it will get none")
         return Hook(self, hook)
 
-    def _with(self, total: Any) -> Tensor:
+    def _with(self, total: Any) -> Any:
         """What a pass found, in this leaf's dtype, added to the gradient that it has."""
         if total.dtype is not self._data.dtype and total.dtype != self.dtype:
             total = total.astype(self.dtype)
         if self._grad is not None:
-            total = total + (self._grad if isinstance(total, Tensor) else self._grad._data)
-        if type(total) is np.ndarray and self.node is None:
-            return _constant(total)
-        return total if isinstance(total, Tensor) else _constant(np.array(total))  # others may have it too
+            total = total + (self.grad if isinstance(total, Tensor) else self.grad._data)  # type: ignore
+        if type(total) is ndarray and self.node is None:
+            return total
+        return total if isinstance(total, Tensor) else np.array(total)  # others may have it too
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
@@ -261,7 +264,8 @@ class Tensor(ArrayLike):
         values: list[Any] = []
         edges = []
         as_given = True
-        for rule, x in zip(primitive.rules_for(len(inputs)), inputs):  # noqa: B905 (it costs)
+        rules = primitive.rules if primitive._arity == len(inputs) else primitive.rules_for(len(inputs))
+        for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
             if isinstance(x, Tensor):
                 values.append(x._data)
                 if x._requires_grad and rule is not None:
@@ -307,13 +311,6 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     return array if dtype is None else array.astype(dtype, copy=False)
 
 
-def write(array: NDArray, value: Tensor) -> None:
-    """Give an array that is part of a state new entries, in place, and tell a program that is recorded."""
-    if (watcher := mode.get().watcher) is not None and watcher.tracing:
-        watcher.update(array, value)
-    array[...] = value._data
-
-
 def _constant(array: NDArray) -> Tensor:
     t: Tensor = _new(Tensor)
     t._data, t._requires_grad, t._number = array, False, now()
@@ -342,7 +339,7 @@ def _result(
             raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
     current = mode.get()
     if edges and current.recording:
-        node: Node = _new(Node)
+        node = Node()
         node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
         node.attrs, node.scope, node.seed = attrs, current.scope, None
         t.node, t._requires_grad = node, True

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..backprop import mode
 from ..errors import DataError, ShapeError
 from ..primitive import primitive
-from ..tensor import Tensor, write
+from ..tensor import Tensor
 from .linear import cast, positive
 from .module import Module
 
@@ -34,6 +35,13 @@ def standardized(x: Any, axis: Any, eps: float) -> Any:
     """x less its mean, in units of its deviation."""
     d = x - mean(x, axis)
     return d / np.sqrt(mean(d * d, axis) + eps)
+
+
+def write(array: NDArray[Any], value: Tensor) -> None:
+    """Give an array that is part of a state new entries, in place, and tell a program that is recorded."""
+    if (watcher := mode.get().watcher) is not None and watcher.tracing:
+        watcher.update(array, value)
+    array[...] = value._data
 
 
 # fmt: off

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import mode
+from ..backprop import mode, now
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..tensor import Tensor
 
@@ -123,16 +123,20 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
-        watcher, memory, update = mode.get().watcher, self._memory, self.update
+        watcher, memory, states, update = mode.get().watcher, self._memory, self.state, self.update
         for group in self.param_groups:
             plain = not group["weight_decay"] and not group["maximize"]
             last, dtype = -1, None  # the numbers of one step are those of most parameters
             for p in group["params"]:
-                if (grad := p._grad) is None:
+                if (g := p._grad) is None:
                     continue
-                data, state, t, count = p._data, self.state.get(p), 0, None
-                if state is None:
-                    state = self.state[p] = self.begin(data, group)
+                if type(g) is not np.ndarray:
+                    g = g._data
+                data, t, count = p._data, 0, None
+                if p in states:
+                    state = states[p]
+                else:
+                    state = states[p] = self.begin(data, group)
                     memory[p] = np.empty_like(data)
                 if state and (count := state.get("step")) is not None:
                     t = count.item() + 1
@@ -144,10 +148,10 @@ class Optimizer:
                 if count is not None:
                     count[...] = t
                 if plain:  # which is what change() does then, without its questions
-                    update(data, grad._data, memory[p], state, group, *numbers)
+                    update(data, g, memory[p], state, group, *numbers)
                 else:
-                    self.change(data, grad._data, memory[p], state, group, *arrays)
-                p._changed()
+                    self.change(data, g, memory[p], state, group, *arrays)
+                p._number = now()  # a graph that read the old data refuses to be walked back
 
     def as_arrays(self, t: float, group: Group, dtype: Any) -> list[Array]:
         """The numbers of step t as 0-d arrays: those of the step before, as long as nothing changed."""

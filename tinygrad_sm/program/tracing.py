@@ -91,7 +91,7 @@ class Recording:
         self.recorder = recorder = Recorder()
         self.data = [(t, t._data) for t in environment.tensors]
         self.before = {id(a): (a, a.copy()) for a in self.arrays()}
-        self.grads = [(p, p._grad) for p in environment.tensors]
+        self.grads = [(p, p.grad) for p in environment.tensors]
         self.states = [
             (opt, {p: dict(state) for p, state in opt.state.items()}) for opt in environment.optimizers
         ]
@@ -122,7 +122,7 @@ class Recording:
     def arrays(self) -> list[Any]:
         """The arrays that the function may change."""
         env = self.environment
-        grads = [t._grad._data for t in env.tensors if t._grad is not None]
+        grads = [t.grad._data for t in env.tensors if t.grad is not None]
         return [*env.arrays, *(t._data for t in env.tensors), *grads]
 
     def _input(self, x: Any) -> Any:
@@ -219,7 +219,7 @@ class Recording:
 
     def kept_gradients(self) -> list[tuple[Tensor, Tensor | None]]:
         """The Tensors whose .grad is another than before, and what it is."""
-        return [(p, p._grad) for p, grad in self.grads if p._grad is not grad]
+        return [(p, p.grad) for p, grad in self.grads if p.grad is not grad]
 
     def program(self) -> Program:
         """The records as equations, with names."""

@@ -210,7 +210,7 @@ class Version:
         lines = ["try:", f"    if not ({' and '.join(tests)}):", "        return CHANGED"]
         lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
         given = [name(self._numbers[i][k]) for i, k in self._places]
-        given += [f"{name(p)}._grad._data" for p in self._owners]
+        given += [f"{name(p)}.grad._data" for p in self._owners]
         lines += ["run = free.pop() if free else self.make()"]
         lines += ["try:", f"    r = run({', '.join([*arguments, *given])})"]
         lines += ["except BaseException:", "    self._note_updates()", "    raise"]
