@@ -167,17 +167,17 @@ def walk(
             g = hooked(t, g, create_graph)
             if keep is None:
                 asked[t] = g
-        if not whole and keep is not None and number in keep:
-            asked[t] = g
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
             edges, arguments = node.edges, (g, t._data, *node.values)
+        if not whole:
+            if keep is not None and number in keep:
+                asked[t] = g
+            edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
         attrs = node.attrs
         for rule, x in edges:
             n = x._number
-            if not whole and (n < since or (keep is not None and x.node is None and n not in keep)):
-                continue
             if n >= number:
                 raise stale(x, node)
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
@@ -186,21 +186,26 @@ def walk(
                     part = unbroadcast(part, x._data.shape)
             except (AttributeError, ValueError, TypeError):
                 part = as_array(part, x, node, create_graph)
-            total = part
             if x in totals:
-                total = totals[x] + part
+                totals[x] = totals[x] + part
             elif x.node is not None:
+                totals[x] = part
                 heappush(heap, (-n, x))
             elif part is g or (part._data if create_graph else part).base is not None:
-                total = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
-            totals[x] = total
-            if notes:
-                for note in notes:
-                    note(Step(t, x, g, part, total))
+                totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
+            else:
+                totals[x] = part
+            for note in notes:
+                note(Step(t, x, g, part, totals[x]))
     for x, g in totals.items():  # the leaves, which are all that is left
         if x._hooks is not None:
             totals[x] = hooked(x, g, create_graph)
     return asked | totals if asked else totals
+
+
+def wanted(x: Tensor, keep: Collection[int] | None, since: int) -> bool:
+    """Does a pass that is for some tensors only go to x?"""
+    return x._number >= since and (keep is None or x.node is not None or x._number in keep)
 
 
 class Hook:

@@ -11,7 +11,7 @@ from numpy import ndarray
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Hook, Node, hooked, mode, now, tracing, walk, within
 from .errors import DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import Fused, Primitive, filled, misfit
+from .primitive import Primitive, filled, misfit
 
 __all__ = ["Tensor"]
 
@@ -197,9 +197,11 @@ class Tensor(ArrayLike):
                     f"backward: {self.label} was not computed from {lost[0]}, one of the inputs given"
                 )
             totals = {x: totals[x] for x in inputs}
-        found = [(x, x._with(total)) for x, total in totals.items()]
-        for x, grad in found:
-            x._grad = grad
+        for x, g in totals.items():
+            if x._grad is not None or g.dtype is not x._data.dtype or type(g) is not ndarray or x.node:
+                totals[x] = x._with(g)
+        for x in totals:
+            x._grad = totals[x]
         if self.node is not None:
             self.node.seed = seed
 
@@ -263,7 +265,6 @@ class Tensor(ArrayLike):
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
         values: list[Any] = []
         edges = []
-        as_given = True
         rules = primitive.rules if primitive._arity == len(inputs) else primitive.rules_for(len(inputs))
         for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
             if isinstance(x, Tensor):
@@ -273,15 +274,13 @@ class Tensor(ArrayLike):
             elif isinstance(x, _AS_IT_IS):
                 values.append(x)
             else:
-                values.append(np.asarray(plain(x)))
-                as_given = False
-        if not as_given:
-            inputs = tuple(x if isinstance(x, Tensor) else v for x, v in zip(inputs, values, strict=True))
+                given = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
+                return Tensor._apply(primitive, tuple(given), attrs)
         if attrs:
             attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
-            if isinstance(primitive, Fused):
-                y, saved = primitive.kernel(*values, **attrs)
+            if primitive.saves:
+                y, saved = primitive.kernel(*values, **attrs)  # type: ignore[attr-defined]
                 values.insert(0, saved)
             else:
                 y = primitive.function(*values, **attrs)
@@ -329,20 +328,23 @@ def _result(
     y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
 ) -> Tensor:
     """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
-    t: Tensor = _new(Tensor)
-    t._data = y = y if type(y) is np.ndarray else np.asarray(y)
-    t._number = now()
-    t._grad = t._hooks = t.name = None
+    if type(y) is not ndarray:
+        y = np.asarray(y)
     if (kind := y.dtype.kind) != "f":
         edges = None  # integers have no derivative
         if kind not in "iub":
             raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
+    t: Tensor = _new(Tensor)
+    t._data = y
+    t._number = now()
+    t._grad = t._hooks = t.name = None
     current = mode.get()
     if edges and current.recording:
-        node = Node()
-        node.primitive, node.inputs, node.values, node.edges = primitive, inputs, values, edges
-        node.attrs, node.scope, node.seed = attrs, current.scope, None
-        t.node, t._requires_grad = node, True
+        t.node = node = Node()
+        t._requires_grad = True
+        node.primitive, node.inputs, node.values = primitive, inputs, values  # of more, a tuple would be made
+        node.edges, node.attrs, node.scope = edges, attrs, current.scope
+        node.seed = None
     else:
         t.node, t._requires_grad = None, False
     if current.watcher is not None:

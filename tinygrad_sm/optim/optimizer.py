@@ -132,10 +132,8 @@ class Optimizer:
                     continue
                 if type(g) is not np.ndarray:
                     g = g._data
-                data, t, count = p._data, 0, None
-                if p in states:
-                    state = states[p]
-                else:
+                data, state, t, count = p._data, states.get(p), 0, None
+                if state is None:
                     state = states[p] = self.begin(data, group)
                     memory[p] = np.empty_like(data)
                 if state and (count := state.get("step")) is not None:
