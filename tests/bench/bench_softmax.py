@@ -88,6 +88,7 @@ def by_hand(size: Size) -> Made:
         else:
             np.add.reduce(e, 1, None, minus_others)
             np.negative(minus_others, minus_others)
+        flat[place] = minus_others  # what the target's entry of the gradient comes to, as the others to e
         np.subtract(e_t, minus_others, total)
         np.subtract(e_t, one, loss)
         np.subtract(loss, minus_others, loss)
@@ -96,8 +97,6 @@ def by_hand(size: Size) -> Made:
         mean = ones_n.dot(loss) * per_row
         np.divide(per_row, total, total)
         np.multiply(e, total_column, e)
-        np.multiply(total, minus_others, total)
-        flat[place] = total
         return mean, e
 
     return step, lambda z: z

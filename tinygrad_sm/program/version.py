@@ -180,7 +180,8 @@ class Version:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
             "CHANGED": CHANGED, "ndarray": np.ndarray, "is_": operator.is_, "mode": mode.get, "now": now,
-            "Tensor": Tensor, "self": self, "free": [], "filled_in": filled_in, "result": self._result,
+            "wrapped": Tensor._wrapped, "asarray": np.asarray,
+            "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip
         names: dict[int, str] = {}
 
@@ -221,9 +222,9 @@ class Version:
         place = {id(t): i for i, t in enumerate(env.tensors)}
         lines += [f"{seen}[{place[id(t)]}] = {name(t)}._number = now()" for t in self.updated]
         n = len(self.program.outputs) - sum(there for _, there in self.kept)
-        results = "Tensor(r[0])" if self._result is TENSOR else f"filled_in(result, r[:{n}])"
+        results = "wrapped(r[0])" if self._result is TENSOR else f"filled_in(result, r[:{n}])"
         for p, there in self.kept:
-            lines.append(f"{name(p)}._grad = {f'Tensor(r[{n}])' if there else None}")
+            lines.append(f"{name(p)}._grad = {f'asarray(r[{n}])' if there else None}")
             n += there
         body = "".join(f"    {line}\n" for line in [*lines, f"return {results}"])
         exec(compile(f"def call({', '.join(arguments)}):\n{body}", "<call>", "exec"), things)
