@@ -59,8 +59,7 @@ now = itertools.count(1).__next__
 
 def tracing() -> bool:
     """Is what happens recorded as a program?"""
-    watcher = mode.get().watcher
-    return watcher is not None and watcher.tracing
+    return (watcher := mode.get().watcher) is not None and watcher.tracing
 
 
 @contextmanager
@@ -158,7 +157,7 @@ def walk(
     if (watcher := mode.get().watcher) is not None:
         notes.append(watcher.passed)
     whole = keep is None and not since
-    unbroadcast = recorded_sum_to if create_graph else sum_to
+    unbroadcast = (lambda g, shape: PRIMITIVES["sum_to"](g, shape=shape)) if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]
         g, number = totals.pop(t), t._number
@@ -253,10 +252,6 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
     x = PRIMITIVES["copy"](inputs[i])
     y = definition(*inputs[:i], x, *inputs[i + 1 :], **attrs)
     return walk(y, g, True, keep=(x._number,), since=x._number)[x]
-
-
-def recorded_sum_to(g: Tensor, shape: tuple[int, ...]) -> Any:
-    return PRIMITIVES["sum_to"](g, shape=shape)
 
 
 def as_array(part: Any, x: Tensor, node: Node, create_graph: bool) -> Any:

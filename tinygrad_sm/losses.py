@@ -13,18 +13,18 @@ from .composition import composition
 from .errors import DataError, ShapeError
 from .primitive import PRIMITIVES, Array, Differentiable, primitive
 from .softmax import floating
-from .targets import distributions, divisor, factors, read_targets, reduced, to_rows
+from .targets import checked, distributions, divisor, factors, reduced, to_rows
 
 
 def as_distributions(t: Array, shape: tuple[int, ...] = (), dtype: Any = float) -> Array:
     """Class indices, checked, as rows with 1 at their class, for logits of that shape."""
-    t, _ = read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, None, None, -1)
+    t, _ = checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, None, -1)
     return np.reshape(distributions(t, None, shape[-1], 0, None, dtype), shape)
 
 
 def as_indices(t: Array, shape: tuple[int, ...] = (), axis: int = -1, ignore_index: int | None = None) -> Array:
     """Class indices, checked, in one row; 0 where they are to be left out."""
-    return read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, None, ignore_index, axis)[0]
+    return checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, ignore_index, axis)[0]
 
 
 def as_factors(
@@ -32,7 +32,7 @@ def as_factors(
     dtype: Any = float,
 ) -> Array:  # fmt: skip
     """What the loss of each row is multiplied by; not all are 0."""
-    indices, kept = read_targets(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis)
+    indices, kept = checked(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis)
     c = factors(indices, kept, weight, dtype)
     c = np.ones(len(indices), dtype) if c is None else c
     divisor(indices, c, "mean")

@@ -247,15 +247,10 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     """
     if g.ndim == 2 and g.shape[1:] == shape and type(g) is np.ndarray:
         return filled(1, g.dtype, len(g)).dot(g)  # over the rows of a batch
-    lead = g.ndim - len(shape)
-    axes = list(range(lead))
-    for axis, (n, m) in enumerate(zip(shape, g.shape[max(lead, 0) :], strict=lead >= 0), start=lead):
-        if n != m:
-            axes.append(axis)
-            lead = lead if n == 1 else -1
-    if lead < 0:
+    full = (1,) * (g.ndim - len(shape)) + shape
+    if len(full) != g.ndim or any(n not in (1, m) for n, m in zip(full, g.shape, strict=True)):
         raise ValueError(f"{shape} does not broadcast to {g.shape}")
-    return np.reshape(g.sum(tuple(axes)), shape)
+    return np.reshape(g.sum(tuple(i for i, n in enumerate(full) if n != g.shape[i])), shape)
 
 
 @lru_cache(maxsize=256)

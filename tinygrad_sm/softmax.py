@@ -23,7 +23,7 @@ from .errors import DataError
 from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-from .targets import distributions, divisor, factors, from_rows, per_class, read_targets, reduced, to_rows
+from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
 
 TINY = 1e-7  # a product with it is infinite for infinite numbers alone
 NARROW, WIDE = 64, 256  # classes: see columns and row_sums
@@ -31,10 +31,18 @@ NARROW, WIDE = 64, 256  # classes: see columns and row_sums
 
 @lru_cache(maxsize=64)
 def constants(n: int, k: int, dtype: Any) -> tuple[Array, ...]:
-    """What all (n, k) arrays share: where each row begins in the flattened array; TINY and 0 for each row; -1
-    for each class; 1."""
-    rows = np.full(n, TINY, dtype), np.zeros(n, dtype)
-    return np.arange(0, n * k, k), *rows, np.full(k, -1, dtype), np.ones((), dtype)
+    """What all (n, k) logits share: where each row begins in the flattened array; TINY, 0 and 1/n for each row;
+    -1 for each class; n and 1."""
+    per_row = (np.full(n, x, dtype) for x in (TINY, 0, 1 / max(n, 1)))
+    return np.arange(0, n * k, k), *per_row, np.full(k, -1, dtype), np.array(n, dtype), np.ones((), dtype)
+
+
+@lru_cache(maxsize=64)
+def usual(z: tuple[int, ...], dtype: Any, t: tuple[int, ...], kind: Any) -> tuple[Array, ...] | None:
+    """The constants of logits (N, K) with class indices (N,), if their shapes and dtypes are such, nothing is to
+    be converted, and the rows are few enough to be added up by a product."""
+    fits = len(z) == 2 and t == z[:1] and 0 < z[0] <= 1000 and z[1] and dtype.char in "fd" and kind.kind == "i"
+    return constants(*z, dtype) if fits else None
 
 
 def columns(m: Array, k: int) -> Array:
@@ -49,19 +57,16 @@ def floating(z: Array) -> Array:
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
-def shifted(z: Array) -> tuple[Array, Array, Array, Array, tuple[Array, ...]]:
-    """Logits z (N, K), the largest m of each row, d = z - m; where the largest are in the flattened array; and
-    the constants."""
-    n, k = z.shape
+def shifted(z: Array, start: Array, tiny: Array) -> tuple[Array, Array, Array, Array]:
+    """Logits z (N, K), the largest m of each row, d = z - m; where the largest are in the flattened array."""
     if not z.flags.c_contiguous:
         z = np.ascontiguousarray(z)
-    start, tiny, _, _, _ = shared = constants(n, k, z.dtype)
     largest = z.argmax(1)
     largest += start
     m = z.ravel()[largest]
     if not isfinite(m.dot(tiny)):
         z, m = limits(z, m)
-    return z, m, z - columns(m, k), largest, shared
+    return z, m, z - columns(m, z.shape[1]), largest
 
 
 class Rows:
@@ -70,7 +75,8 @@ class Rows:
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z: Array) -> None:
-        self.z, self.m, self.e, largest, (self.start, _, _, minus, self.one) = shifted(z)
+        self.start, tiny, _, _, minus, _, self.one = constants(*z.shape, z.dtype)
+        self.z, self.m, self.e, largest = shifted(z, self.start, tiny)
         np.exp(self.e, self.e)
         flat = self.e.ravel()
         flat[largest] = 0
@@ -116,11 +122,12 @@ class ByIndex:
     small beside the loss.
     """
 
-    __slots__ = ("c", "e", "loss", "n", "t", "total", "z")
+    __slots__ = ("c", "e", "loss", "n", "shared", "t", "total", "z")
 
-    def __init__(self, z: Array, t: Array, c: Array | None, n: Any) -> None:
-        _, _, e, _, (start, _, zeros, minus, one) = shifted(z)
-        self.z, self.t, self.c, self.n, self.e = z, t, c, filled(n, e.dtype), e
+    def __init__(self, z: Array, t: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> None:
+        start, tiny, zeros, _, minus, _, one = self.shared = shared
+        _, _, e, _ = shifted(z, start, tiny)
+        self.z, self.t, self.c, self.n, self.e = z, t, c, n, e
         flat, place = e.ravel(), start + t
         d_t = flat[place]
         np.exp(e, e)
@@ -140,7 +147,7 @@ class ByIndex:
         of the logits' size is held beside the gradient; another call computes e anew."""
         e, self.e = self.e, None
         if e is None:
-            e = ByIndex(self.z, self.t, None, 1).e
+            e = ByIndex(self.z, self.t, None, 1, self.shared).e
         scale = scale / self.total
         if self.c is not None:
             scale *= self.c
@@ -212,14 +219,17 @@ def kernel(
     ignore_index: int | None = None, axis: int = -1,
 ) -> tuple[Array, ByIndex | ByDistribution]:  # fmt: skip
     """The loss, and the softmax that its gradient needs."""
+    plain = reduction == "mean" and weight is ignore_index is None and not label_smoothing and axis == -1
+    if plain and type(z) is type(t) is np.ndarray and (shared := usual(z.shape, z.dtype, t.shape, t.dtype)):
+        saved: Any = ByIndex(z, legal(t, z.shape[1]), None, shared[5], shared)
+        return shared[3].dot(saved.loss), saved
     z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
-    t, kept = read_targets(z, t, label_smoothing, weight, ignore_index, axis)
+    t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
     n = divisor(t, c, reduction)
-    saved: ByIndex | ByDistribution
     if t.ndim == 1 and not label_smoothing:
-        saved = ByIndex(rows, t, c, n)
+        saved = ByIndex(rows, t, c, filled(n, rows.dtype), constants(*rows.shape, rows.dtype))
     else:
         t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
         saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1), n)

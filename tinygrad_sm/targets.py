@@ -41,7 +41,7 @@ def without_classes(z: Array, axis: int) -> tuple[int, ...]:
     return z.shape[:axis] + z.shape[axis:][1:]  # type: ignore[no-any-return]
 
 
-def read_targets(
+def checked(
     z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
 ) -> tuple[Array, Array | None]:
     """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
@@ -70,13 +70,18 @@ def read_targets(
         if t.size and t.item(t.argmin()) <= ignore_index:  # it mostly is below all
             kept = t != ignore_index
             t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
+    return legal(t, k), kept
+
+
+def legal(t: Array, k: int) -> Array:
+    """Class indices from 0 to k - 1, signed; others raise a DataError."""
     if t.size and not 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k:  # a quarter of the time of max()
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
             f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, "
             f"or leave such rows out with ignore_index={t[row]}"
         )
-    return t if t.dtype.kind == "i" else t.astype(np.intp), kept
+    return t if t.dtype.kind == "i" else t.astype(np.intp)
 
 
 def check_distributions(t: Array) -> None:

@@ -192,7 +192,7 @@ class Version:
 
         env, arguments = self.environment, [f"x{i}" for i in range(len(self._arguments))]
         seen = name([t._number for t in env.tensors])
-        tests = [f"mode().recording is {self._recording}", "mode().watcher is None"]
+        tests = [f"(current := mode()).recording is {self._recording}", "current.watcher is None"]
         places = [array for t in self.updated for array in (t._data, t._data.base)]
         own = name({id(array) for array in places if array is not None})
         for x, (shape, strides, dtype) in zip(arguments, self._arguments, strict=True):
