@@ -724,3 +724,15 @@ def test_watching_needs_a_gradient_to_watch() -> None:
             t.retain_grad()
         with refused(GradientError, "does not require grad"):
             t.register_hook(lambda g: g)
+
+
+def test_a_gradient_that_was_read_stays_what_it_was() -> None:
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    first = x.grad
+    assert first is x.grad
+    (x * x).sum().backward()
+    assert first is not None
+    assert first.data.tolist() == [2, 4]
+    assert x.grad is not None
+    assert x.grad.data.tolist() == [4, 8]

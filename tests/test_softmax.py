@@ -859,3 +859,27 @@ def test_binary_cross_entropy_is_cross_entropy_of_two_classes() -> None:
         tg.sigmoid_binary_cross_entropy(z, t * 2)
     with refused(ShapeError, "(6,)", "(5,)"):
         tg.sigmoid_binary_cross_entropy(z, t[:5])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", ">f4"])
+@pytest.mark.parametrize("kind", ["int64", "int32", "uint8"])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (7, 70), (1001, 3)])
+def test_what_is_looked_up_by_shape_changes_no_bit(shape: tuple[int, int], dtype: str, kind: str) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, shape).astype(dtype)
+    t = rng.integers(shape[1], size=shape[0]).astype(kind)
+    for logits, targets in (z, t), (np.asfortranarray(z), t), (z[::-1], t[::-1]):
+        op, g = tg.softmax_cross_entropy, np.ones((), dtype)
+        results = []
+        for options in {}, {"ignore_index": -100}, {"axis": 1}:  # the last two go the long way
+            loss, saved = op.kernel(logits, targets, **options)
+            results.append([np.asarray(loss).tobytes(), op.rules[0](g, loss, saved, logits, targets).tobytes()])
+        assert results[0] == results[1] == results[2]
+
+
+@pytest.mark.parametrize("bad", [-1, 3])
+def test_bad_labels_are_refused_however_often_the_shape_was_seen(bad: int) -> None:
+    z = np.zeros((4, 3), np.float32)
+    tg.softmax_cross_entropy(z, np.array([0, 1, 2, 0]))
+    with pytest.raises(DataError, match=f"the target of row 2 is {bad}, but the 3 classes are 0 to 2"):
+        tg.softmax_cross_entropy(z, np.array([0, 1, bad, 0]))

@@ -243,6 +243,23 @@ def test_rules_and_files_are_parsed_in_threads_whatever_the_garbage_collector_ru
         gc.set_threshold(*before)
 
 
+def test_one_loss_can_be_walked_back_in_two_threads() -> None:
+    z, t = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 2, 1, 0])
+    op, one = tg.softmax_cross_entropy, np.ones(())
+    loss, saved = op.kernel(z, t)
+    expected = op.rules[0](one, loss, saved, z, t).tolist()
+    found: list[Any] = []
+    for _ in range(ROUNDS):
+        loss, saved = op.kernel(z, t)
+
+        def back(saved: Any = saved, loss: Any = loss) -> None:
+            found.append(op.rules[0](one, loss, saved, z, t).tolist())
+
+        found.clear()
+        together(back, back)
+        assert found == [expected, expected]
+
+
 def test_a_tree_that_was_mixed_up_is_made_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [SystemError("AST constructor recursion depth mismatch"), ast.parse("x + 1", mode="eval")]
 
