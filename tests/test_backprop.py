@@ -736,3 +736,30 @@ def test_a_gradient_that_was_read_stays_what_it_was() -> None:
     assert first.data.tolist() == [2, 4]
     assert x.grad is not None
     assert x.grad.data.tolist() == [4, 8]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_may_return_lists_and_numbers(broken: Callable[..., Any], create_graph: bool) -> None:
+    x, s = leaf([1.0, 1.0]), leaf(1.0)
+    broken(lambda g: [[1.0, 2.0], [3.0, 4.0]])(x).sum().backward(create_graph=create_graph)
+    broken(lambda g: 3)(s).backward(create_graph=create_graph)
+    assert x.grad.data.tolist() == [4, 6]
+    assert s.grad.item() == 3
+
+
+@pytest.mark.parametrize("wrong", ["text", None, [1.0, 2.0, 3.0]])
+def test_a_rule_that_returns_no_gradient_is_named(broken: Callable[..., Any], wrong: Any) -> None:
+    x = leaf([1.0, 2.0])
+    with pytest.raises(GradientError, match="a rule of broken gave shape"):
+        broken(lambda g: wrong)(x).sum().backward()
+    assert x.grad is None
+
+
+def test_what_a_hook_returned_for_two_leaves_is_copied() -> None:
+    x, y, shared = leaf([1.0, 2.0]), leaf([3.0, 4.0]), np.array([1.0, 1.0])
+    for t in x, y:
+        t.register_hook(lambda g: shared)
+    (x * y).sum().backward()
+    shared += 1
+    assert x.grad.data.tolist() == y.grad.data.tolist() == [1, 1]
+    assert not np.shares_memory(x.grad.data, y.grad.data)

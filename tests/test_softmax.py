@@ -884,3 +884,22 @@ def test_bad_labels_are_refused_however_often_the_shape_was_seen(bad: int) -> No
     tg.softmax_cross_entropy(z, np.array([0, 1, 2, 0]))
     with pytest.raises(DataError, match=f"the target of row 2 is {bad}, but the 3 classes are 0 to 2"):
         tg.softmax_cross_entropy(z, np.array([0, 1, bad, 0]))
+
+
+def test_a_second_pass_reads_the_labels_of_the_first() -> None:
+    z, t = tg.Tensor([[1.0, 2.0, 3.0]], requires_grad=True), np.array([0])
+    loss = tg.softmax_cross_entropy(z, t)
+    loss.backward()
+    assert z.grad is not None
+    first = z.grad.data.copy()
+    z.zero_grad()
+    t[0] = 2  # an array of the caller's, who may use it for the next batch
+    loss.backward()
+    assert z.grad is not None
+    assert z.grad.data.tolist() == first.tolist()
+
+
+def test_more_rows_than_float16_can_count() -> None:
+    z = np.zeros((70_000, 2), np.float16)
+    with np.errstate(all="raise"):
+        assert (tg.softmax(z) == 0.5).all()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
@@ -230,7 +230,7 @@ def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
                     f"gradient of shape {x.shape}"
                 )
             g = type(x)(answer) if create_graph and not isinstance(answer, Differentiable) else answer
-            g = g if create_graph else np.asarray(g)
+            g = g if create_graph else np.array(g)  # others may hold that, too
     return g
 
 
@@ -257,8 +257,9 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
 def as_array(part: Any, x: Tensor, node: Node, create_graph: bool) -> Any:
     """What a rule gave that is no array, as one; else the error that says what is wrong with it."""
     array: Any = part if isinstance(part, Differentiable) else np.asarray(part)
-    if not hasattr(part, "shape") and array.shape == x._data.shape:
-        return type(x)(array) if create_graph else array
+    with suppress(ValueError, TypeError):
+        if not hasattr(part, "shape") and array.dtype.kind in "fiub":
+            return (type(x) if create_graph else np.asarray)(sum_to(array, x._data.shape))
     raise GradientError(
         f"backward: a rule of {node.primitive.name} gave shape {array.shape}, dtype {array.dtype}, for an "
         f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"

@@ -26,23 +26,23 @@ from .rules.shapes import stop_gradient
 from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
 
 TINY = 1e-7  # a product with it is infinite for infinite numbers alone
-NARROW, WIDE = 64, 256  # classes: see columns and row_sums
+NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
 
 
 @lru_cache(maxsize=64)
 def constants(n: int, k: int, dtype: Any) -> tuple[Array, ...]:
-    """What all (n, k) logits share: where each row begins in the flattened array; TINY, 0 and 1/n for each row;
-    -1 for each class; n and 1."""
-    per_row = (np.full(n, x, dtype) for x in (TINY, 0, 1 / max(n, 1)))
-    return np.arange(0, n * k, k), *per_row, np.full(k, -1, dtype), np.array(n, dtype), np.ones((), dtype)
+    """What all (n, k) logits share: where each row begins in the flattened array; TINY and 0 for each row; -1 for
+    each class; 1."""
+    rows = np.full(n, TINY, dtype), np.zeros(n, dtype)
+    return np.arange(0, n * k, k), *rows, np.full(k, -1, dtype), np.ones((), dtype)
 
 
 @lru_cache(maxsize=64)
-def usual(z: tuple[int, ...], dtype: Any, t: tuple[int, ...], kind: Any) -> tuple[Array, ...] | None:
-    """The constants of logits (N, K) with class indices (N,), if their shapes and dtypes are such, nothing is to
-    be converted, and the rows are few enough to be added up by a product."""
+def usual(z: tuple[int, ...], dtype: Any, t: tuple[int, ...], kind: Any) -> tuple[Any, ...] | None:
+    """For the mean over logits (N, K) with class indices (N,): 1/N for each row, N, and the constants; if shapes
+    and dtypes are such, nothing is to be converted, and the rows are few enough to be added up by a product."""
     fits = len(z) == 2 and t == z[:1] and 0 < z[0] <= 1000 and z[1] and dtype.char in "fd" and kind.kind == "i"
-    return constants(*z, dtype) if fits else None
+    return (np.full(z[0], 1 / z[0], dtype), np.array(z[0], dtype), constants(*z, dtype)) if fits else None
 
 
 def columns(m: Array, k: int) -> Array:
@@ -75,7 +75,7 @@ class Rows:
     __slots__ = ("e", "m", "one", "s", "start", "total", "z")
 
     def __init__(self, z: Array) -> None:
-        self.start, tiny, _, _, minus, _, self.one = constants(*z.shape, z.dtype)
+        self.start, tiny, _, minus, self.one = constants(*z.shape, z.dtype)
         self.z, self.m, self.e, largest = shifted(z, self.start, tiny)
         np.exp(self.e, self.e)
         flat = self.e.ravel()
@@ -122,13 +122,13 @@ class ByIndex:
     small beside the loss.
     """
 
-    __slots__ = ("c", "e", "loss", "n", "shared", "t", "total", "z")
+    __slots__ = ("c", "e", "loss", "n", "place", "shared", "total", "z")
 
-    def __init__(self, z: Array, t: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> None:
-        start, tiny, zeros, _, minus, _, one = self.shared = shared
+    def __init__(self, z: Array, place: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> None:
+        start, tiny, zeros, minus, one = self.shared = shared
         _, _, e, _ = shifted(z, start, tiny)
-        self.z, self.t, self.c, self.n, self.e = z, t, c, n, e
-        flat, place = e.ravel(), start + t
+        self.z, self.place, self.c, self.n, self.e = z, place, c, n, [e]
+        flat = e.ravel()
         d_t = flat[place]
         np.exp(e, e)
         s = flat[place]
@@ -137,17 +137,17 @@ class ByIndex:
         self.total = s - minus_others
         s -= one
         s -= minus_others
-        self.loss = np.log1p(s, s)
+        np.log1p(s, s)
         s -= d_t
-        if c is not None:
-            self.loss = np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
+        self.loss = s if c is None else np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
 
     def a_minus_t(self, scale: Array) -> Array:
         """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing
         of the logits' size is held beside the gradient; another call computes e anew."""
-        e, self.e = self.e, None
-        if e is None:
-            e = ByIndex(self.z, self.t, None, 1, self.shared).e
+        try:
+            e = self.e.pop()  # which only one of two threads can do
+        except IndexError:
+            e = ByIndex(self.z, self.place, None, 1, self.shared).e.pop()
         scale = scale / self.total
         if self.c is not None:
             scale *= self.c
@@ -202,8 +202,7 @@ def logsumexp(z: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     rows = moved.reshape(-1, prod(z.shape[i] for i in axes))
     top = rows.max(1)
     if np.isfinite(top).all():
-        exponentials = Rows(rows)
-        top = exponentials.m + np.log1p(exponentials.s)
+        top = (e := Rows(rows)).m + np.log1p(e.s)
     else:  # rows of infinities, each the largest of its row
         finite = np.isfinite(top)
         top[finite] = logsumexp(rows[finite], 1)
@@ -220,16 +219,18 @@ def kernel(
 ) -> tuple[Array, ByIndex | ByDistribution]:  # fmt: skip
     """The loss, and the softmax that its gradient needs."""
     plain = reduction == "mean" and weight is ignore_index is None and not label_smoothing and axis == -1
-    if plain and type(z) is type(t) is np.ndarray and (shared := usual(z.shape, z.dtype, t.shape, t.dtype)):
-        saved: Any = ByIndex(z, legal(t, z.shape[1]), None, shared[5], shared)
-        return shared[3].dot(saved.loss), saved
+    if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
+        share, n, shared = known
+        saved: Any = ByIndex(z, shared[0] + legal(t, z.shape[1]), None, n, shared)
+        return share.dot(saved.loss), saved
     z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
     n = divisor(t, c, reduction)
     if t.ndim == 1 and not label_smoothing:
-        saved = ByIndex(rows, t, c, filled(n, rows.dtype), constants(*rows.shape, rows.dtype))
+        shared = constants(*rows.shape, rows.dtype)
+        saved = ByIndex(rows, shared[0] + t, c, filled(n, rows.dtype), shared)
     else:
         t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
         saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1), n)

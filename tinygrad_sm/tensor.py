@@ -99,9 +99,12 @@ class Tensor(ArrayLike):
     @property
     def grad(self) -> Tensor | None:
         """dL/dtensor, of its shape and dtype; None until there is one."""
-        if type(self._grad) is ndarray:
-            self._grad = _constant(self._grad)
-        return self._grad  # type: ignore[return-value]
+        if type(g := self._grad) is ndarray:
+            wrapped = _constant(g)
+            if self._grad is g:  # and no other thread has set it meanwhile
+                self._grad = wrapped
+            return wrapped
+        return g  # type: ignore[return-value]
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -154,9 +157,7 @@ class Tensor(ArrayLike):
     __copy__ = __deepcopy__
 
     def __reduce__(self) -> Any:
-        raise UnsupportedError(
-            "tensors are not pickled: what is loaded must not run code; use tg.save, tg.load"
-        )
+        raise UnsupportedError("tensors are not pickled: loading must run no code; use tg.save and tg.load")
 
     # ---- the backward pass ----
 
@@ -352,5 +353,4 @@ def _result(
     return t
 
 
-Tensor._result = staticmethod(_result)  # type: ignore[attr-defined]
-Tensor._wrapped = staticmethod(_wrapped)  # type: ignore[method-assign,assignment]
+Tensor._result, Tensor._wrapped = staticmethod(_result), staticmethod(_wrapped)  # type: ignore
