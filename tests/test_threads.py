@@ -260,6 +260,24 @@ def test_one_loss_can_be_walked_back_in_two_threads() -> None:
         assert found == [expected, expected]
 
 
+def test_a_reader_of_a_gradient_does_not_put_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = tg.Tensor([1.0, 1.0], requires_grad=True)
+    (x * 2).sum().backward()
+    module = importlib.import_module("tinygrad_sm.tensor")
+    wrap = module._constant
+
+    def slow(array: Any) -> tg.Tensor:  # another thread goes on to the next step meanwhile
+        monkeypatch.setattr(module, "_constant", wrap)
+        x.zero_grad()
+        (x * 7).sum().backward()
+        wrapped: tg.Tensor = wrap(array)
+        return wrapped
+
+    monkeypatch.setattr(module, "_constant", slow)
+    assert x.grad is not None
+    assert x.grad.data.tolist() == [7, 7]
+
+
 def test_a_tree_that_was_mixed_up_is_made_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [SystemError("AST constructor recursion depth mismatch"), ast.parse("x + 1", mode="eval")]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import mode, now
+from ..backprop import mode
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..tensor import Tensor
 
@@ -149,7 +149,7 @@ class Optimizer:
                     update(data, g, memory[p], state, group, *numbers)
                 else:
                     self.change(data, g, memory[p], state, group, *arrays)
-                p._number = now()  # a graph that read the old data refuses to be walked back
+                p._changed()
 
     def as_arrays(self, t: float, group: Group, dtype: Any) -> list[Array]:
         """The numbers of step t as 0-d arrays: those of the step before, as long as nothing changed."""

@@ -50,10 +50,8 @@ class SGD(Optimizer):
     def numbers(self, t: float, group: Group) -> tuple[float, ...]:  # noqa: ARG002
         return group["lr"], group["momentum"], 1 - group["dampening"]
 
-    def update(  # type: ignore[override]
-        self, p: Array, g: Array, d: Array, state: State, group: Group,
-        lr: Array, momentum: Array, rest: Array,
-    ) -> None:  # fmt: skip
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+        lr, momentum, rest = numbers
         if group["momentum"]:
             b = state.get("momentum_buffer")
             if b is None:
