@@ -25,7 +25,7 @@ from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
 
-TINY = 1e-7  # a product with it is infinite for infinite numbers alone
+TINY = 2.0**-23  # a product with it is infinite for infinite numbers alone; float16 holds it exactly
 NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
 
 
