@@ -500,7 +500,7 @@ def test_an_op_that_gives_other_numbers_each_time_is_refused() -> None:
 
 def test_optimisers_that_update_by_more_than_ufuncs_are_refused() -> None:
     class Summing(optim.Optimizer):
-        def update(self, p: Any, g: Any, d: Any, state: Any, group: Any, *numbers: Any) -> None:
+        def update(self, p: Any, g: Any, d: Any, state: Any, group: Any, numbers: Any) -> None:
             np.multiply(np.add.reduce(g), numbers[0], out=d)
             np.subtract(p, d, out=p)
 
@@ -861,7 +861,7 @@ def test_what_a_custom_optimiser_reads() -> None:
             super().__init__(params, {"lr": 0.1, "weight_decay": 0.0, "maximize": False})
             self.factor = 1.0
 
-        def update(self, p: Any, g: Any, d: Any, state: Any, group: Any, *numbers: Any) -> None:
+        def update(self, p: Any, g: Any, d: Any, state: Any, group: Any, numbers: Any) -> None:
             p -= numbers[0] * g * self.factor
 
     twins = Twins(optimizer=Mine)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .optimizer import Array, Group, Optimizer, State
+from .optimizer import Array, Arrays, Group, Optimizer, State
 
 __all__ = ["Adagrad", "Adam", "AdamW", "RMSprop"]
 
@@ -58,7 +58,7 @@ class Adam(Optimizer):
         c = (1 - beta2**t) ** 0.5
         return beta1, 1 - beta1, beta2, 1 - beta2, group["lr"] * c / (1 - beta1**t), group["eps"] * c
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         beta1, rest1, beta2, rest2, length, eps = numbers
         m, v = state["exp_avg"], state["exp_avg_sq"]
         m *= beta1
@@ -103,10 +103,10 @@ class AdamW(Adam):
         """Adam's, and what is left of p."""
         return *super().numbers(t, group), 1 - group["lr"] * group["weight_decay"]
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         *adams, left = numbers
         p *= left
-        super().update(p, g, d, state, group, *adams)
+        super().update(p, g, d, state, group, adams)
 
 
 class RMSprop(Optimizer):
@@ -155,7 +155,7 @@ class RMSprop(Optimizer):
     def numbers(self, t: float, group: Group) -> tuple[float, ...]:
         return group["lr"], group["momentum"], group["alpha"], 1 - group["alpha"], group["eps"]
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         lr, momentum, alpha, rest, eps = numbers
         v = state["square_avg"]
         v *= alpha
@@ -219,7 +219,7 @@ class Adagrad(Optimizer):
         """The learning rate of step t."""
         return group["lr"] / (1 + (t - 1) * group["lr_decay"]), group["eps"]
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         lr, eps = numbers
         v = state["sum"]
         v += np.multiply(g, g, out=d)

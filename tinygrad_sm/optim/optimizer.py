@@ -8,23 +8,32 @@ p the parameter, g its gradient, d memory of their shape to work in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import mode
+from ..backprop import mode, now, tracing
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
+from ..primitive import filled
 from ..tensor import Tensor
 
-__all__ = ["Array", "Group", "Optimizer", "State"]
+__all__ = ["Array", "Arrays", "Group", "Optimizer", "State"]
 
 Array = NDArray[Any]
 State = dict[str, Array]
 Group = dict[str, Any]
+Arrays = Sequence[Array]
 
 AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value"}
+
+
+@lru_cache(maxsize=64)
+def as_arrays(dtype: np.dtype[Any], numbers: tuple[float, ...]) -> Arrays:
+    """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
+    return tuple(np.array(number, dtype) for number in numbers)
 
 
 class Optimizer:
@@ -42,14 +51,13 @@ class Optimizer:
 
     decays_gradient = True  # is weight decay a part of the gradient?
     number_names: tuple[str, ...] = ("lr",)  # what `numbers` gives
-    __slots__ = ("__dict__", "__weakref__", "_arrays", "_memory")  # those two are no part of its state
+    __slots__ = ("__dict__", "__weakref__", "_memory")  # it is no part of the state
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, State] = {}
         self._memory: dict[Tensor, Array] = {}
-        self._arrays: dict[tuple[str, tuple[float, ...]], list[Array]] = {}
         if isinstance(params, Tensor):
             raise UnsupportedError(
                 f"{type(self).__name__}: params are Tensors in a list, not one Tensor; write [t]"
@@ -123,52 +131,45 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
-        watcher, memory, states, update = mode.get().watcher, self._memory, self.state, self.update
+        memory, states, update = self._memory, self.state, self.update
+        tracer = mode.get().watcher if tracing() else None
         for group in self.param_groups:
-            plain = not group["weight_decay"] and not group["maximize"]
-            last, dtype = -1, None  # the numbers of one step are those of most parameters
+            plain = not (group["weight_decay"] or group["maximize"])
+            last = dtype = None  # the numbers of one step are those of most parameters
             for p in group["params"]:
                 if (g := p._grad) is None:
                     continue
                 if type(g) is not np.ndarray:
                     g = g._data
-                data, state, t, count = p._data, states.get(p), 0, None
-                if state is None:
+                data, t = p._data, 0
+                if (state := states.get(p)) is None:
                     state = states[p] = self.begin(data, group)
                     memory[p] = np.empty_like(data)
-                if state and (count := state.get("step")) is not None:
-                    t = count.item() + 1
+                if state and "step" in state:
+                    t = state["step"].item() + 1
                 if t != last or data.dtype is not dtype:
-                    arrays, last, dtype = self.as_arrays(t, group, data.dtype), t, data.dtype
-                    numbers = arrays[1:]
-                if watcher is not None and watcher.tracing:
-                    watcher.stepped(self, group, p, state, arrays)
-                if count is not None:
-                    count[...] = t
+                    last, dtype = t, data.dtype
+                    numbers = as_arrays(dtype, self.numbers(t, group))
+                    decay = filled(group["weight_decay"], dtype)
+                if tracer is not None:
+                    tracer.stepped(self, group, p, state, [decay, *numbers])
+                if t:
+                    state["step"][...] = t
                 if plain:  # which is what change() does then, without its questions
-                    update(data, g, memory[p], state, group, *numbers)
+                    update(data, g, memory[p], state, group, numbers)
                 else:
-                    self.change(data, g, memory[p], state, group, *arrays)
-                p._changed()
-
-    def as_arrays(self, t: float, group: Group, dtype: Any) -> list[Array]:
-        """The numbers of step t as 0-d arrays: those of the step before, as long as nothing changed."""
-        numbers = group["weight_decay"], *self.numbers(t, group)
-        key = dtype.char, numbers
-        if key not in self._arrays:
-            self._arrays.clear()
-            self._arrays[key] = [np.array(number, dtype) for number in numbers]
-        return self._arrays[key]
+                    self.change(data, g, memory[p], state, group, decay, numbers)
+                p._number = now()  # a graph that read the old data refuses to be walked back
 
     def change(
-        self, p: Array, g: Array, d: Array, state: State, group: Group, decay: Array, *numbers: Array
+        self, p: Array, g: Array, d: Array, state: State, group: Group, decay: Array, numbers: Arrays
     ) -> None:  # fmt: skip
         """Change p and the state in place, as g, or -g, and the penalty weight_decay/2 |p|² say."""
         if group["maximize"]:
             g = -g
         if group["weight_decay"] and self.decays_gradient:
             g = g + decay * p
-        self.update(p, g, d, state, group, *numbers)
+        self.update(p, g, d, state, group, numbers)
 
     def begin(self, p: Array, group: Group) -> State:  # noqa: ARG002 (others look at them)
         """What is remembered of a parameter before its first step; "step" counts its steps."""
@@ -181,7 +182,7 @@ class Optimizer:
         """
         return (group["lr"],)
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         """Change p and the state in place, by ufuncs alone; g, which has the weight decay in it, stays.
 
         It looks at no setting of the group but to tell whether it is 0: their values are among the numbers.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .optimizer import Array, Group, Optimizer, State
+from .optimizer import Array, Arrays, Group, Optimizer, State
 
 __all__ = ["SGD"]
 
@@ -50,7 +50,7 @@ class SGD(Optimizer):
     def numbers(self, t: float, group: Group) -> tuple[float, ...]:  # noqa: ARG002
         return group["lr"], group["momentum"], 1 - group["dampening"]
 
-    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, *numbers: Array) -> None:
+    def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         lr, momentum, rest = numbers
         if group["momentum"]:
             b = state.get("momentum_buffer")

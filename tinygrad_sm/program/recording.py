@@ -183,7 +183,8 @@ class Recorder:
             self.labels |= {id(array): (p, name) for name, array in state.items()}
             boxes = {name: self._box(array) for name, array in state.items()}
             box, g, memory = self._box(p._data), Box(p.grad, p.dtype), Box(None, p.dtype)
-            optimizer.change(box, g, memory, boxes, group, *map(self._box, copies))
+            decay, *numbers = map(self._box, copies)
+            optimizer.change(box, g, memory, boxes, group, decay, numbers)
         for name, array in {**state, "": p._data}.items():
             self.update(array, (boxes[name] if name else box).tensor)
 
