@@ -144,20 +144,20 @@ def walk(
     since: int = 0,
     steps: list[Step] | None = None,
 ) -> dict[Tensor, Any]:
-    """The backward pass: given dL/droot, dL/dleaf of every leaf under root.
+    """The backward pass: given dL/droot, dL/dleaf of every leaf under root, which was computed.
 
     It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. If `keep` is given, the result is
     for the tensors with these numbers, leaves or computed, and no other; tensors with a number below `since`
-    are left out. Every edge is noted in `steps`, if given.
+    are left out. Every edge is noted in `steps`, if given. The hooks of leaves are the caller's business.
     """
-    totals = {} if root.node is None else {root: seed}
-    heap = [(-t._number, t) for t in totals]  # the youngest is next: all that used it have gone before
+    totals = {root: seed}
+    heap = [(-root._number, root)]  # the youngest is next: all that used it have gone before
     asked: dict[Tensor, Any] = {}  # what is known of computed tensors, if somebody wants it
     notes = [] if steps is None else [steps.append]
     if (watcher := mode.get().watcher) is not None:
         notes.append(watcher.passed)
     whole = keep is None and not since
-    unbroadcast = (lambda g, shape: PRIMITIVES["sum_to"](g, shape=shape)) if create_graph else sum_to
+    unbroadcast = PRIMITIVES["sum_to"] if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]
         g, number = totals.pop(t), t._number
@@ -182,7 +182,7 @@ def walk(
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             try:
                 if part.shape != x._data.shape:  # x was broadcast
-                    part = unbroadcast(part, x._data.shape)
+                    part = unbroadcast(part, shape=x._data.shape)
             except (AttributeError, ValueError, TypeError):
                 part = as_array(part, x, node, create_graph)
             if x in totals:
@@ -194,12 +194,10 @@ def walk(
                 totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             else:
                 totals[x] = part
-            for note in notes:
-                note(Step(t, x, g, part, totals[x]))
-    for x, g in totals.items():  # the leaves, which are all that is left
-        if x._hooks is not None:
-            totals[x] = hooked(x, g, create_graph)
-    return asked | totals if asked else totals
+            if notes:
+                for note in notes:
+                    note(Step(t, x, g, part, totals[x]))
+    return asked | totals if asked else totals  # the leaves are all that is left
 
 
 def wanted(x: Tensor, keep: Collection[int] | None, since: int) -> bool:

@@ -186,7 +186,7 @@ class Tensor(ArrayLike):
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
-            totals = {self: hooked(self, seed.copy(), create_graph)}
+            totals = {self: seed.copy()}
         elif on_tensors:
             with within(recording=create_graph, scope=("backward",)):
                 totals = walk(self, seed, True, keep)
@@ -199,10 +199,11 @@ class Tensor(ArrayLike):
                 )
             totals = {x: totals[x] for x in inputs}
         for x, g in totals.items():
-            if x._grad is not None or g.dtype is not x._data.dtype or type(g) is not ndarray or x.node:
-                totals[x] = x._with(g)
-        for x in totals:
-            x._grad = totals[x]
+            usual = x._grad is x._hooks is inputs is None  # and it is a leaf
+            if not usual or g.dtype is not x._data.dtype or type(g) is not ndarray:
+                totals[x] = x._with(g, create_graph)
+        for x, g in totals.items():
+            x._grad = g
         if self.node is not None:
             self.node.seed = seed
 
@@ -226,8 +227,10 @@ class Tensor(ArrayLike):
             raise GradientError(f"register_hook: {self.label} does not require grad: it will get none")
         return Hook(self, hook)
 
-    def _with(self, total: Any) -> Any:
-        """What a pass found, in this leaf's dtype, added to the gradient that it has."""
+    def _with(self, total: Any, create_graph: bool) -> Any:
+        """What a pass found, as the hooks leave it, in this leaf's dtype, added to the gradient that it has."""
+        if self.node is None:  # others had their hooks called on the way
+            total = hooked(self, total, create_graph)
         if total.dtype is not self._data.dtype and total.dtype != self.dtype:
             total = total.astype(self.dtype)
         if self._grad is not None:
