@@ -245,7 +245,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     >>> sum_to(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if g.ndim == 2 and g.shape[1:] == shape and type(g) is np.ndarray:
+    if type(g) is np.ndarray and g.ndim == 2 and g.shape[1:] == shape:
         return filled(1, g.dtype, len(g)).dot(g)  # over the rows of a batch
     full = (1,) * (g.ndim - len(shape)) + shape
     if len(full) != g.ndim or any(n not in (1, m) for n, m in zip(full, g.shape, strict=True)):

@@ -7,6 +7,7 @@ have a derivative where no two of the singular values or eigenvalues are equal.
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from ..primitive import Array, Primitive, primitive
 from .selections import scatter_add
@@ -19,7 +20,7 @@ def T(a: Array) -> Array:
 
 def product(a: Array, b: Array, **options: Any) -> Array:
     """NumPy's matmul. Two matrices go to dot, which gives the same and begins in half the time."""
-    if type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2 and not options:
+    if not options and type(a) is type(b) is ndarray and a.ndim == b.ndim == 2:
         return a.dot(b)
     return np.matmul(a, b, **options)
 
@@ -45,7 +46,7 @@ def left(g: Array, a: Array, b: Array) -> Array:
 def right(g: Array, a: Array, b: Array) -> Array:
     """a^T g, in the shape of b before its broadcast."""
     if a.ndim == b.ndim == 2:
-        return np.dot(a.T, g)  # not a.T.dot: a may be an array where g is a Tensor
+        return a.T.dot(g) if type(a) is type(g) else np.dot(a.T, g)  # a may be an array where g is a Tensor
     g, rows, _ = matrices(g, a, b)
     db = T(rows) @ g
     return db if b.ndim > 1 else np.squeeze(db, -1)
