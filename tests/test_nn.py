@@ -205,7 +205,7 @@ def test_attributes_can_be_replaced_and_deleted():
     assert net.state_dict()["scale"] == 2
     del net.scale
     assert "scale" not in net.state_dict()
-    with pytest.raises(AttributeError, match="Net has no attribute 'scale'"):
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'scale'"):
         _ = net.scale
     net.shift = np.ones(2)
     assert net.state_dict()["shift"].tolist() == [1, 1]

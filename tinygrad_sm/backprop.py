@@ -148,7 +148,7 @@ def walk(
 
     It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. If `keep` is given, the result is
     for the tensors with these numbers, leaves or computed, and no other; tensors with a number below `since`
-    are left out. Every edge is noted in `steps`, if given. The hooks of leaves are the caller's business.
+    are left out. Every edge is noted in `steps`, if given.
     """
     totals = {root: seed}
     heap = [(-root._number, root)]  # the youngest is next: all that used it have gone before
@@ -197,7 +197,10 @@ def walk(
             if notes:
                 for note in notes:
                     note(Step(t, x, g, part, totals[x]))
-    return asked | totals if asked else totals  # the leaves are all that is left
+    for x in totals:  # the leaves, which are all that is left
+        if x._hooks is not None:
+            totals[x] = hooked(x, totals[x], create_graph)
+    return asked | totals if asked else totals
 
 
 def wanted(x: Tensor, keep: Collection[int] | None, since: int) -> bool:

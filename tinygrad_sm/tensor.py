@@ -186,7 +186,7 @@ class Tensor(ArrayLike):
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
-            totals = {self: seed.copy()}
+            totals = {self: hooked(self, seed.copy(), create_graph)}
         elif on_tensors:
             with within(recording=create_graph, scope=("backward",)):
                 totals = walk(self, seed, True, keep)
@@ -199,9 +199,9 @@ class Tensor(ArrayLike):
                 )
             totals = {x: totals[x] for x in inputs}
         for x, g in totals.items():
-            usual = x._grad is x._hooks is inputs is None  # and it is a leaf
-            if not usual or g.dtype is not x._data.dtype or type(g) is not ndarray:
-                totals[x] = x._with(g, create_graph)
+            leaf = x._hooks is None and inputs is None  # of which nobody else holds the gradient
+            if not leaf or x._grad is not None or g.dtype is not x._data.dtype or type(g) is not ndarray:
+                totals[x] = x._with(g)
         for x, g in totals.items():
             x._grad = g
         if self.node is not None:
@@ -227,10 +227,8 @@ class Tensor(ArrayLike):
             raise GradientError(f"register_hook: {self.label} does not require grad: it will get none")
         return Hook(self, hook)
 
-    def _with(self, total: Any, create_graph: bool) -> Any:
-        """What a pass found, as the hooks leave it, in this leaf's dtype, added to the gradient that it has."""
-        if self.node is None:  # others had their hooks called on the way
-            total = hooked(self, total, create_graph)
+    def _with(self, total: Any) -> Any:
+        """What a pass found, in this tensor's dtype, added to the gradient that it has."""
         if total.dtype is not self._data.dtype and total.dtype != self.dtype:
             total = total.astype(self.dtype)
         if self._grad is not None:

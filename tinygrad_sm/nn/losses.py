@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import ops
 from ..backprop import tracing
@@ -105,6 +106,8 @@ class CrossEntropyLoss(Loss):
     0.417030016278
     """
 
+    weight: NDArray[Any] | None
+
     def __init__(
         self,
         weight: Any = None,
@@ -157,6 +160,8 @@ class NLLLoss(Loss):
     >>> NLLLoss()(np.log([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])).round(4)
     np.float64(0.4904)
     """
+
+    weight: NDArray[Any] | None
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -226,6 +231,9 @@ class BCEWithLogitsLoss(Loss):
     >>> BCEWithLogitsLoss()(np.array([0.0, 2.0]), np.array([1, 1])).round(4)
     np.float64(0.41)
     """
+
+    weight: NDArray[Any] | None
+    pos_weight: NDArray[Any] | None
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction)

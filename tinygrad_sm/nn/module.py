@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import mode
+from ..backprop import Mode, mode
 from ..errors import BoundsError, CheckpointError, DtypeError, UnsupportedError
 from ..tensor import Tensor
 
@@ -50,12 +50,11 @@ class Module:
     """
 
     training: bool
-    forward: Callable[..., Any]
     _kinds: dict[str, str]  # what an attribute is: "parameter", "buffer" or "module"; in the order they came
     _label: str  # what its scope is called
 
     changes = [0]  # noqa: RUF012 (how often an attribute of any module was set: who watches them looks at it)
-    # _inside: the mode it was last called in, and the same within its scope
+    _inside: tuple[Mode | None, Mode]  # the mode it was last called in, and the same within its scope
     __slots__ = ("__dict__", "__weakref__", "_inside")
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
@@ -73,16 +72,13 @@ class Module:
             _remember(self, (current, inside))
         token = mode.set(inside)
         try:
-            return self.forward(*inputs, **options)
+            return self.forward(*inputs, **options) if options else self.forward(*inputs)
         finally:
             mode.reset(token)
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "forward":
-            raise UnsupportedError(
-                f"{type(self).__name__} has no forward(self, ...): define what it computes"
-            )
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ARG002
+        """What it computes."""
+        raise UnsupportedError(f"{type(self).__name__} has no forward(self, ...): define what it computes")
 
     # ---- what it owns ----
 
