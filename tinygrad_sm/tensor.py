@@ -262,12 +262,11 @@ class Tensor(ArrayLike):
 
     # ---- how primitives run on tensors ----
 
-    @staticmethod
-    def _apply(primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
         values: list[Any] = []
         edges = []
-        rules = primitive.rules if primitive._arity == len(inputs) else primitive.rules_for(len(inputs))
+        rules = primitive.rules if primitive._arity > 0 else primitive.rules_for(len(inputs))
         for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
             if isinstance(x, Tensor):
                 values.append(x._data)
@@ -277,15 +276,14 @@ class Tensor(ArrayLike):
                 values.append(x)
             else:
                 given = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
-                return Tensor._apply(primitive, tuple(given), attrs)
+                return self._apply(primitive, tuple(given), attrs)
         if attrs:
             attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
+            run = primitive.kernel if primitive.saves else primitive.function  # type: ignore[attr-defined]
+            y = run(*values, **attrs) if attrs else run(*values)
             if primitive.saves:
-                y, saved = primitive.kernel(*values, **attrs)  # type: ignore[attr-defined]
-                values.insert(0, saved)
-            else:
-                y = primitive.function(*values, **attrs)
+                y, values[:0] = y[0], y[1:]  # what it saved is read first
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
@@ -295,7 +293,34 @@ class Tensor(ArrayLike):
             if (watcher := mode.get().watcher) is not None:
                 watcher.made(y, primitive, inputs, attrs)
             return y
-        return _result(y, primitive, inputs, values, edges, attrs)
+        return self._result(y, primitive, inputs, values, edges, attrs)
+
+    def _result(
+        self, y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
+    ) -> Tensor:  # fmt: skip
+        """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
+        if type(y) is not ndarray:
+            y = np.asarray(y)
+        if (kind := y.dtype.kind) != "f":
+            edges = None  # integers have no derivative
+            if kind not in "iub":
+                raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
+        t: Tensor = _new(Tensor)
+        t._data = y
+        t._number = now()
+        t._grad = t._hooks = t.name = None
+        current = mode.get()
+        if edges and current.recording:
+            t.node = node = Node()
+            t._requires_grad = True
+            node.primitive, node.inputs, node.values = primitive, inputs, values  # no tuple is made for three
+            node.edges, node.attrs, node.scope = edges, attrs, current.scope
+            node.seed = None
+        else:
+            t.node, t._requires_grad = None, False
+        if current.watcher is not None:
+            current.watcher.made(t, primitive, inputs, attrs)
+        return t
 
 
 def _array(data: Any, dtype: Any = None) -> NDArray:
@@ -326,32 +351,4 @@ def _wrapped(result: Any) -> Any:
     return tuple(map(_wrapped, result)) if type(result) is tuple else result
 
 
-def _result(
-    y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
-) -> Tensor:
-    """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
-    if type(y) is not ndarray:
-        y = np.asarray(y)
-    if (kind := y.dtype.kind) != "f":
-        edges = None  # integers have no derivative
-        if kind not in "iub":
-            raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
-    t: Tensor = _new(Tensor)
-    t._data = y
-    t._number = now()
-    t._grad = t._hooks = t.name = None
-    current = mode.get()
-    if edges and current.recording:
-        t.node = node = Node()
-        t._requires_grad = True
-        node.primitive, node.inputs, node.values = primitive, inputs, values  # of more, a tuple would be made
-        node.edges, node.attrs, node.scope = edges, attrs, current.scope
-        node.seed = None
-    else:
-        t.node, t._requires_grad = None, False
-    if current.watcher is not None:
-        current.watcher.made(t, primitive, inputs, attrs)
-    return t
-
-
-Tensor._result, Tensor._wrapped = staticmethod(_result), staticmethod(_wrapped)  # type: ignore
+Tensor._wrapped = staticmethod(_wrapped)  # type: ignore

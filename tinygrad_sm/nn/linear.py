@@ -64,9 +64,9 @@ uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", N
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:
     """x in the model's dtype, so that float64 inputs do not make a float32 model compute in float64."""
-    if type(x) is not np.ndarray and not isinstance(x, Tensor):
+    if not isinstance(x, (Tensor, np.ndarray)):
         x = np.asarray(x)
-    if x.dtype == dtype:
+    if x.dtype is dtype or x.dtype == dtype:
         return x
     if x.dtype.kind not in "fiub":
         raise DtypeError(f"a layer takes real numbers, not {x.dtype}")
@@ -122,7 +122,7 @@ class Linear(Module):
     def forward(self, x: Any) -> Any:
         W, b = self.weight, self.bias
         x = cast(x, W._data.dtype)
-        if x.shape[-1:] != (self.in_features,):
+        if not (shape := x.shape) or shape[-1] != self.in_features:
             raise ShapeError(
                 f"Linear: an input of shape {x.shape} does not fit the weight {W.shape}: its last axis must "
                 f"have {self.in_features} entries"
