@@ -194,9 +194,8 @@ def walk(
                 totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             else:
                 totals[x] = part
-            if notes:
-                for note in notes:
-                    note(Step(t, x, g, part, totals[x]))
+            for note in notes:
+                note(Step(t, x, g, part, totals[x]))
     for x in totals:  # the leaves, which are all that is left
         if x._hooks is not None:
             totals[x] = hooked(x, totals[x], create_graph)
