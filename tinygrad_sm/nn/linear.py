@@ -29,9 +29,11 @@ def affine(x: Any, W: Any, b: Any) -> Any:
     return y
 
 
-def rows(x: Any) -> Any:
-    """x as a matrix: all axes but the last in one."""
-    return x if x.ndim == 2 else np.reshape(x, (-1, x.shape[-1]))
+def by_rows(g: Any, x: Any) -> Any:
+    """g^T x, with all axes but the last in one."""
+    if x.ndim != 2:
+        g, x = np.reshape(g, (-1, g.shape[-1])), np.reshape(x, (-1, x.shape[-1]))
+    return g.T.dot(x)
 
 
 def checked(indices: Any, rows: int) -> Any:
@@ -51,7 +53,7 @@ def checked(indices: Any, rows: int) -> Any:
 # ruff: noqa: ARG005
 # function                formula             rules
 linear = primitive(affine, r"x W^{T} + b",    lambda g, y, x, W, b: g.dot(W),
-                                              lambda g, y, x, W, b: rows(g).T.dot(rows(x)),
+                                              lambda g, y, x, W, b: by_rows(g, x),
                                               lambda g, y, x, W, b: g,
     name="linear",
     shapes="x (..., in), W (out, in), b (out,) give (..., out)",

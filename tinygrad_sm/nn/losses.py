@@ -129,21 +129,21 @@ class CrossEntropyLoss(Loss):
             "layer out; tg.softmax(model(x)) gives probabilities",
         )
         z = z if isinstance(z, Tensor) else np.asarray(z)
-        options: dict[str, Any] = {} if z.ndim == 2 else {"axis": 1 if z.ndim > 1 else 0}
+        t, ndim = targets._data if isinstance(targets, Tensor) else np.asarray(targets), z.ndim
+        options: dict[str, Any] = {} if ndim == 2 else {"axis": 1 if ndim > 1 else 0}
         if self.reduction != "mean":
             options["reduction"] = self.reduction
         if self.label_smoothing:
             options["label_smoothing"] = self.label_smoothing
         if self.weight is not None:
             options["weight"] = self.weight
-        if np.ndim(targets) < z.ndim and (tracing() or contains(targets, self.ignore_index)):
+        if t.ndim < ndim and (tracing() or contains(t, self.ignore_index)):
             options["ignore_index"] = self.ignore_index
         return ops.softmax_cross_entropy(z, targets, **options)
 
 
-def contains(targets: Any, index: int) -> bool:
+def contains(t: NDArray[Any], index: int) -> bool:
     """May the index be among the targets? The usual one is below 0, and the least target is found quickly."""
-    t = targets.data if isinstance(targets, Tensor) else np.asarray(targets)
     return bool(t.dtype.kind not in "iu" or (t.size and t.item(t.argmin()) <= index))
 
 

@@ -150,14 +150,15 @@ class Optimizer:
                 if t != last or data.dtype is not dtype:
                     last, dtype = t, data.dtype
                     numbers = as_arrays(dtype, self.numbers(t, group))
-                    decay = filled(group["weight_decay"], dtype)
                 if tracer is not None:
-                    tracer.stepped(self, group, p, state, [decay, *numbers])
+                    arrays = filled(group["weight_decay"], dtype), *numbers
+                    tracer.stepped(self, group, p, state, arrays)
                 if t:
                     state["step"][...] = t
                 if plain:  # which is what change() does then, without its questions
                     update(data, g, memory[p], state, group, numbers)
                 else:
+                    decay = filled(group["weight_decay"], dtype)
                     self.change(data, g, memory[p], state, group, decay, numbers)
                 p._number = now()  # a graph that read the old data refuses to be walked back
 
