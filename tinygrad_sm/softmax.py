@@ -122,9 +122,10 @@ class ByIndex:
     small beside the loss.
     """
 
-    __slots__ = ("c", "e", "loss", "n", "place", "shared", "total", "z")
+    __slots__ = ("c", "e", "n", "place", "shared", "total", "z")
 
-    def __init__(self, z: Array, place: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> None:
+    def losses(self, z: Array, place: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> Array:
+        """Each row's loss; what the gradient needs is kept."""
         start, tiny, zeros, minus, one = self.shared = shared
         _, _, e, _ = shifted(z, start, tiny)
         self.z, self.place, self.c, self.n, self.e = z, place, c, n, [e]
@@ -139,7 +140,7 @@ class ByIndex:
         s -= minus_others
         np.log1p(s, s)
         s -= d_t
-        self.loss = s if c is None else np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
+        return s if c is None else np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
 
     def a_minus_t(self, scale: Array) -> Array:
         """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing
@@ -147,22 +148,22 @@ class ByIndex:
         try:
             e = self.e.pop()  # which only one of two threads can do
         except IndexError:
-            e = ByIndex(self.z, self.place, None, 1, self.shared).e.pop()
-        scale = scale / self.total
-        if self.c is not None:
-            scale *= self.c
+            (again := ByIndex()).losses(self.z, self.place, None, 1, self.shared)
+            e = again.e.pop()
+        scale = scale / self.total if self.c is None else scale / self.total * self.c
         return np.multiply(e, columns(scale, e.shape[1]), e)
 
 
 class ByDistribution:
     """Cross-entropy with weights t (N, K) >= 0, whose rows add up to c (1 if they are distributions)."""
 
-    __slots__ = ("c", "loss", "n", "rows", "t")
+    __slots__ = ("c", "n", "rows", "t")
 
-    def __init__(self, z: Array, t: Array, c: Array, n: Any) -> None:
+    def losses(self, z: Array, t: Array, c: Array, n: Any) -> Array:
+        """Each row's loss; what the gradient needs is kept."""
         self.rows, self.n = (rows := Rows(z)), filled(n, z.dtype)
         self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
-        self.loss = -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
+        return -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
     def a_minus_t(self, scale: Array) -> Array:
         """c a - t, each row times its scale."""
@@ -218,11 +219,11 @@ def kernel(
     ignore_index: int | None = None, axis: int = -1,
 ) -> tuple[Array, ByIndex | ByDistribution]:  # fmt: skip
     """The loss, and the softmax that its gradient needs."""
+    saved: Any = ByIndex()
     plain = reduction == "mean" and weight is ignore_index is None and not label_smoothing and axis == -1
     if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
-        saved: Any = ByIndex(z, shared[0] + legal(t, z.shape[1]), None, n, shared)
-        return share.dot(saved.loss), saved
+        return share.dot(saved.losses(z, shared[0] + legal(t, z.shape[1]), None, n, shared)), saved
     z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
@@ -230,11 +231,12 @@ def kernel(
     n = divisor(t, c, reduction)
     if t.ndim == 1 and not label_smoothing:
         shared = constants(*rows.shape, rows.dtype)
-        saved = ByIndex(rows, shared[0] + t, c, filled(n, rows.dtype), shared)
+        losses = saved.losses(rows, shared[0] + t, c, filled(n, rows.dtype), shared)
     else:
         t = distributions(t, kept, rows.shape[1], label_smoothing, weight, rows.dtype)
-        saved = ByDistribution(rows, t, 1 if weight is None and kept is None else t.sum(1), n)
-    return reduced(saved.loss, z, n, reduction, axis), saved
+        saved = ByDistribution()
+        losses = saved.losses(rows, t, 1 if weight is None and kept is None else t.sum(1), n)
+    return reduced(losses, z, n, reduction, axis), saved
 
 
 def definition(
