@@ -156,7 +156,6 @@ def walk(
     notes = [] if steps is None else [steps.append]
     if (watcher := mode.get().watcher) is not None:
         notes.append(watcher.passed)
-    whole = keep is None and not since
     unbroadcast = PRIMITIVES["sum_to"] if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]
@@ -170,7 +169,7 @@ def walk(
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
             edges, arguments = node.edges, (g, t._data, *node.values)
-        if not whole:
+        if keep is not None or since:
             if keep is not None and number in keep:
                 asked[t] = g
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
@@ -194,8 +193,9 @@ def walk(
                 totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             else:
                 totals[x] = part
-            for note in notes:
-                note(Step(t, x, g, part, totals[x]))
+            if notes:
+                for note in notes:
+                    note(Step(t, x, g, part, totals[x]))
     for x in totals:  # the leaves, which are all that is left
         if x._hooks is not None:
             totals[x] = hooked(x, totals[x], create_graph)
