@@ -747,6 +747,18 @@ def test_a_rule_may_return_lists_and_numbers(broken: Callable[..., Any], create_
     assert s.grad.item() == 3
 
 
+@pytest.mark.parametrize(("shape", "total"), [((2,), 8), ((3, 2), 24)])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_rule_may_return_an_array_that_is_no_tensor(
+    broken: Callable[..., Any], create_graph: bool, shape: tuple[int, ...], total: float
+) -> None:
+    x = leaf([1.0, 1.0])
+    twos = broken(lambda g: np.full(shape, 2.0))
+    twos(x).sum().backward(create_graph=create_graph)
+    twos(x * 3).sum().backward(create_graph=create_graph)
+    assert x.grad.data.tolist() == [total, total]
+
+
 @pytest.mark.parametrize("wrong", ["text", None, [1.0, 2.0, 3.0]])
 def test_a_rule_that_returns_no_gradient_is_named(broken: Callable[..., Any], wrong: Any) -> None:
     x = leaf([1.0, 2.0])

@@ -257,6 +257,19 @@ def test_a_run_taken_up_again_goes_on_bit_for_bit(name):
         np.testing.assert_array_equal(p.data, q.data)
 
 
+def test_an_update_cannot_change_the_numbers_of_others():
+    class Careless(optim.SGD):
+        def update(self, p, g, d, state, group, numbers):
+            numbers[0][...] = 5
+
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    x.sum().backward()
+    with pytest.raises(ValueError, match="read-only"):
+        Careless([x], lr=0.1).step()
+    optim.SGD([x], lr=0.1).step()
+    assert x.data.tolist() == [0.9, 1.9]
+
+
 @every
 def test_the_state_is_a_copy_of_plain_arrays_and_numbers(name):
     params = [leaf(2), leaf()]

@@ -180,7 +180,7 @@ def walk(
                 raise stale(x, node)
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             try:
-                if part.shape != x._data.shape:  # x was broadcast
+                if (part._data if create_graph else part).shape != x._data.shape:  # x was broadcast
                     part = unbroadcast(part, shape=x._data.shape)
             except (AttributeError, ValueError, TypeError):
                 part = as_array(part, x, node, create_graph)
@@ -255,10 +255,10 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
 
 
 def as_array(part: Any, x: Tensor, node: Node, create_graph: bool) -> Any:
-    """What a rule gave that is no array, as one; else the error that says what is wrong with it."""
+    """What a rule gave, as an array, or a Tensor if create_graph; or the error that says what is wrong."""
     array: Any = part if isinstance(part, Differentiable) else np.asarray(part)
     with suppress(ValueError, TypeError):
-        if not hasattr(part, "shape") and array.dtype.kind in "fiub":
+        if not isinstance(part, Differentiable) and array.dtype.kind in "fiub":
             return (type(x) if create_graph else np.asarray)(sum_to(array, x._data.shape))
     raise GradientError(
         f"backward: a rule of {node.primitive.name} gave shape {array.shape}, dtype {array.dtype}, for an "

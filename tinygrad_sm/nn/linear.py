@@ -66,7 +66,7 @@ uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", N
 
 def cast(x: Any, dtype: np.dtype[Any]) -> Any:
     """x in the model's dtype, so that float64 inputs do not make a float32 model compute in float64."""
-    if not isinstance(x, (Tensor, np.ndarray)):
+    if not isinstance(x, Tensor) and type(x) is not np.ndarray:
         x = np.asarray(x)
     if x.dtype is dtype or x.dtype == dtype:
         return x
