@@ -18,3 +18,10 @@ settings.register_profile("threads", settings.get_profile("tinygrad_sm"), max_ex
 def pytest_configure(config: pytest.Config) -> None:
     if str(config.getoption("parallel_threads", "1")) != "1":
         settings.load_profile("threads")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Make the folder of all temporary files before threads ask for it: pytest makes it for the first that asks,
+    and two that ask at once get in each other's way."""
+    tmp_path_factory.getbasetemp()

@@ -216,6 +216,7 @@ def small_file(folder: Path, suffix: str = ".npz") -> Path:
     return path
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_every_flipped_bit_is_refused_or_harmless(tmp_path: Path, suffix: str) -> None:
     path = small_file(tmp_path, suffix)
     good, state, refused = path.read_bytes(), load(path), 0

@@ -164,6 +164,7 @@ def test_what_differs_stays_open() -> None:
     assert "same" in places(below)
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_large_comparison_starts_closed() -> None:
     above, below = drawings(deep(150).svg())
     for part in (above, below):

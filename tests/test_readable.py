@@ -661,6 +661,7 @@ def test_a_view_of_what_is_updated_is_the_old_one() -> None:
     check(tg.trace(step, X))
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_long_chain() -> None:
     def f(x: Any) -> Any:
         for _ in range(3000):
