@@ -22,6 +22,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Make the folder of all temporary files before threads ask for it: pytest makes it for the first that asks,
-    and two that ask at once get in each other's way."""
+    """Make the folder of all temporary files before threads ask for it: pytest makes it for the first that
+    asks, and two that ask at once get in each other's way."""
     tmp_path_factory.getbasetemp()
