@@ -164,14 +164,14 @@ def walk(
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
             if keep is None:
-                asked[t] = g
+                asked[t] = g if create_graph else np.array(g)  # others may hold it, too
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
             edges, arguments = node.edges, (g, t._data, *node.values)
         if keep is not None or since:
             if keep is not None and number in keep:
-                asked[t] = g
+                asked[t] = g if create_graph else np.array(g)
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
         attrs = node.attrs
         for rule, x in edges:

@@ -199,8 +199,7 @@ class Tensor(ArrayLike):
                 )
             totals = {x: totals[x] for x in inputs}
         for x, g in totals.items():
-            leaf = x._hooks is None and inputs is None  # of which nobody else holds the gradient
-            if not leaf or x._grad is not None or g.dtype is not x._data.dtype or type(g) is not ndarray:
+            if x._grad is not None or g.dtype is not x._data.dtype or type(g) is not ndarray:
                 totals[x] = x._with(g)
         for x, g in totals.items():
             x._grad = g
@@ -233,9 +232,7 @@ class Tensor(ArrayLike):
             total = total.astype(self.dtype)
         if self._grad is not None:
             total = total + (self.grad if isinstance(total, Tensor) else self.grad._data)  # type: ignore
-        if type(total) is ndarray and self.node is None:
-            return total
-        return total if isinstance(total, Tensor) else np.array(total)  # others may have it too
+        return total if isinstance(total, (Tensor, ndarray)) else np.array(total)
 
     def _seed(self, gradient: Any, create_graph: bool) -> Any:
         """dL/dself for the start of a pass: ones, or the gradient given, checked."""
