@@ -220,10 +220,11 @@ def kernel(
 ) -> tuple[Array, ByIndex | ByDistribution]:  # fmt: skip
     """The loss, and the softmax that its gradient needs."""
     saved: Any = ByIndex()
-    plain = reduction == "mean" and weight is ignore_index is None and not label_smoothing and axis == -1
+    plain = reduction == "mean" and weight is None and not label_smoothing and axis == -1
     if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
-        return share.dot(saved.losses(z, shared[0] + legal(t, z.shape[1]), None, n, shared)), saved
+        if ignore_index is None or (type(ignore_index) is int and ignore_index < 0 <= t.item(t.argmin())):
+            return share.dot(saved.losses(z, shared[0] + legal(t, z.shape[1]), None, n, shared)), saved
     z, t = floating(z), np.asarray(t)
     rows = to_rows(z, axis)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
