@@ -13,7 +13,7 @@ import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,23 +25,13 @@ from .code import contents, in_library, names_in, of_library
 __all__ = ["Environment"]
 
 PLAIN = (
-    bool,
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    type(None),
-    type(Ellipsis),
-    slice,
-    range,
-    np.generic,
-    np.dtype,
-)
+    bool, int, float, complex, str, bytes, type(None), type(Ellipsis), slice, range, np.generic, np.dtype,
+)  # fmt: skip
 READ_SETTINGS = {  # names by which a function can come to an optimiser's settings
     "param_groups", "defaults", "get_last_lr", "state_dict", "numbers", "getattr", "vars", "__dict__",
 }  # fmt: skip
 STATE = "an optimiser's state"
+FEW = 4  # so many entries are looked at one by one, which is quicker
 
 
 class Place(NamedTuple):
@@ -56,6 +46,11 @@ class Place(NamedTuple):
     what: Any
     test: str
     things: tuple[Any, ...]
+
+
+def one_by_one(place: str, keys: Iterable[Any], first: int) -> str:
+    """Python code: the entries of these keys are the things from number `first` on."""
+    return "".join(f" and {place}[{key}] is {{{i}}}" for i, key in enumerate(keys, first))
 
 
 class Environment:
@@ -167,7 +162,9 @@ class Environment:
             yield from self._attributes(name, x)
         elif isinstance(x, list | tuple | set | frozenset | deque):
             self._note(name, type(x), len(x))
-            if not isinstance(x, tuple):
+            if isinstance(x, list):
+                self._list(name, x, "{0}", x)
+            elif not isinstance(x, tuple):
                 self._watch(name, list(x), f"len({{0}}) == {len(x)} and all(map(is_, {{0}}, {{1}}))", x)
             yield from ((f"{name}[{i}]", part) for i, part in enumerate(x))
             yield from self._attributes(name, x)
@@ -187,6 +184,14 @@ class Environment:
     def _watch(self, name: str, what: Any, test: str, *where: Any) -> None:
         """Note a place: what is there is the last of the things that the test is about."""
         self.places.append(Place(name, what, test, (*where, what)))
+
+    def _list(self, name: str, x: list[Any], where: str, owner: Any) -> None:
+        """Note what a list holds, which is found there, {0} being its owner."""
+        if type(x) is list and len(x) <= FEW:
+            test, things = one_by_one(where, range(len(x)), 1), (owner, *x)
+        else:
+            test, things = f" and all(map(is_, {where}, {{1}}))", (owner, list(x))
+        self.places.append(Place(name, list(x), f"len({where}) == {len(x)}{test}", things))
 
     def _items(self, name: str, items: Any, watch: bool = True) -> Iterator[tuple[str, Any]]:
         now = dict(items)
@@ -257,15 +262,17 @@ class Environment:
                 self._note(name, key)
                 self._watch(f"{name}.{key}", value, "{0}.get({1}) is {2}", vars(x), key)
                 yield f"{name}.{key}", value
-        groups = list(x.param_groups)
-        test = f"len({{0}}.param_groups) == {len(groups)} and all(map(is_, {{0}}.param_groups, {{1}}))"
-        self._watch(f"{name}.param_groups", groups, test, x)
+        self._list(f"{name}.param_groups", x.param_groups, "{0}.param_groups", x)
         for i, group in enumerate(x.param_groups):
             self._note([(key, value if isinstance(value, bool) else bool(value))
                         for key, value in group.items() if key != "params"])  # fmt: skip
             yield from ((f"parameter {n} of group {i} of {name}", p) for n, p in enumerate(group["params"]))
         self._watch(f"{name}.state", x.state, "{0}.state is {1}", x)
-        yield from self._items(STATE, x.state)
+        if few := 0 < (n := len(x.state)) <= FEW and type(x.state) is dict:  # their order does not matter
+            test = one_by_one("{0}", (f"{{{i}}}" for i in range(1, n + 1)), n + 1)
+            things = x.state, *x.state, *x.state.values()
+            self.places.append(Place("", None, f"len({{0}}) == {n}{test}", things))
+        yield from self._items(STATE, x.state, watch=not few)
         for i, (p, state) in enumerate(x.state.items()):
             yield f"a parameter of {name}.state", p
             yield f"{STATE}[{i}]", state
