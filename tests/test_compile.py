@@ -222,6 +222,10 @@ CHANGES = {
     "parameter set": lambda s: setattr(s.net[0].weight, "data", s.net[0].weight.data * 0.5),
     "state loaded": lambda s: s.net.load_state_dict({k: v + 1 for k, v in s.net.state_dict().items()}),
     "optimiser loaded": lambda s: s.opt.load_state_dict(s.opt.state_dict()),
+    "state of one parameter": lambda s: s.opt.state.update(
+        {s.net[0].bias: {k: 0 * v for k, v in s.opt.state.get(s.net[0].bias, {}).items()}}
+    ),
+    "states cleared": lambda s: s.opt.state.clear(),
     "frozen": lambda s: s.net[0].requires_grad_(False),
     "one frozen": lambda s: setattr(s.net[0].bias, "requires_grad", False),
     "gradients dropped": lambda s: s.opt.zero_grad(),
