@@ -23,7 +23,17 @@ from .errors import DataError
 from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
+from .targets import (
+    check_indices,
+    checked,
+    distributions,
+    divisor,
+    factors,
+    from_rows,
+    per_class,
+    reduced,
+    to_rows,
+)
 
 TINY = 2.0**-23  # a product with it is infinite for infinite numbers alone; float16 holds it exactly
 NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
@@ -59,11 +69,11 @@ def floating(z: Array) -> Array:
 
 def shifted(z: Array, start: Array, tiny: Array) -> tuple[Array, Array, Array, Array]:
     """Logits z (N, K), the largest m of each row, d = z - m; where the largest are in the flattened array."""
-    if not z.flags.c_contiguous:
-        z = np.ascontiguousarray(z)
-    largest = z.argmax(1)
+    largest, flat = z.argmax(1), z.ravel()
     largest += start
-    m = z.ravel()[largest]
+    m = flat[largest]
+    if flat.base is None:  # a copy, as the rows did not lie one behind another
+        z = flat.reshape(z.shape)
     if not isfinite(m.dot(tiny)):
         z, m = limits(z, m)
     return z, m, z - columns(m, z.shape[1]), largest
@@ -173,7 +183,7 @@ class ByDistribution:
         t = self.t.ravel()[most]
         exact = (c - t) + c * rows.a_minus_one(most) / rows.total
         d.ravel()[most] = np.where(2 * t > c, exact, d.ravel()[most])
-        return d * scale[:, None]
+        return d * np.reshape(scale, (-1, 1))
 
     def minus_log_a(self, scale: Array) -> Array:
         """-ln a, each row times its scale."""
@@ -224,9 +234,9 @@ def kernel(
     if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
         if ignore_index is None or (type(ignore_index) is int and ignore_index < 0 <= t.item(t.argmin())):
-            return share.dot(saved.losses(z, shared[0] + legal(t, z.shape[1]), None, n, shared)), saved
-    z, t = floating(z), np.asarray(t)
-    rows = to_rows(z, axis)
+            check_indices(t, z.shape[1])
+            return share.dot(saved.losses(z, shared[0] + t, None, n, shared)), saved
+    rows, t = to_rows(z := floating(z), axis), np.asarray(t)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
     n = divisor(t, c, reduction)
@@ -264,7 +274,7 @@ softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \
     kernel=kernel, definition=definition, public="softmax_cross_entropy",
     rules=(
         lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
-            from_rows(saved.a_minus_t(g.ravel() / saved.n), z, axis),
+            from_rows(saved.a_minus_t((g if g.ndim < 2 else g.ravel()) / saved.n), z, axis),
         lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
             from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis),
     ),
