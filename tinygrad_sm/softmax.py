@@ -23,17 +23,7 @@ from .errors import DataError
 from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
-from .targets import (
-    check_indices,
-    checked,
-    distributions,
-    divisor,
-    factors,
-    from_rows,
-    per_class,
-    reduced,
-    to_rows,
-)
+from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
 
 TINY = 2.0**-23  # a product with it is infinite for infinite numbers alone; float16 holds it exactly
 NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
@@ -233,8 +223,7 @@ def kernel(
     plain = reduction == "mean" and weight is None and not label_smoothing and axis == -1
     if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
-        if ignore_index is None or (type(ignore_index) is int and ignore_index < 0 <= t.item(t.argmin())):
-            check_indices(t, z.shape[1])
+        if (ignore_index is None or (type(ignore_index) is int and ignore_index < 0)) and legal(t, z.shape[1]):
             return share.dot(saved.losses(z, shared[0] + t, None, n, shared)), saved
     rows, t = to_rows(z := floating(z), axis), np.asarray(t)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
