@@ -290,20 +290,19 @@ class Tensor(ArrayLike):
             if (watcher := mode.get().watcher) is not None:
                 watcher.made(y, primitive, inputs, attrs)
             return y
+        y = y if type(y) is ndarray else np.asarray(y)
+        if (kind := y.dtype.kind) != "f":
+            edges = []  # integers have no derivative
+            if kind not in "iub":
+                raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
         return self._result(y, primitive, inputs, values, edges, attrs)
 
     def _result(
         self, y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
     ) -> Tensor:  # fmt: skip
         """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
-        if type(y) is not ndarray:
-            y = np.asarray(y)
-        if (kind := y.dtype.kind) != "f":
-            edges = None  # integers have no derivative
-            if kind not in "iub":
-                raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
         t: Tensor = _new(Tensor)
-        t._data = y
+        t._data = y if type(y) is ndarray else np.asarray(y)
         t._number = now()
         t._grad = t._hooks = t.name = None
         current = mode.get()
