@@ -218,6 +218,7 @@ CHANGES = {
     "momentum": lambda s: s.opt.param_groups[0].update(momentum=0.5),
     "no momentum": lambda s: s.opt.param_groups[0].update(momentum=0.0),
     "weight decay": lambda s: s.opt.param_groups[0].update(weight_decay=0.2),
+    "another group": lambda s: s.opt.param_groups.__setitem__(0, {**s.opt.param_groups[0], "lr": 0.01}),
     "eval": lambda s: s.net.eval(),
     "parameter set": lambda s: setattr(s.net[0].weight, "data", s.net[0].weight.data * 0.5),
     "state loaded": lambda s: s.net.load_state_dict({k: v + 1 for k, v in s.net.state_dict().items()}),

@@ -106,7 +106,7 @@ class AdamW(Adam):
     def update(self, p: Array, g: Array, d: Array, state: State, group: Group, numbers: Arrays) -> None:
         *adams, left = numbers
         p *= left
-        super().update(p, g, d, state, group, adams)
+        super().update(p, g, d, state, group, tuple(adams))
 
 
 class RMSprop(Optimizer):

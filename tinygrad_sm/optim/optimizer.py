@@ -8,7 +8,7 @@ p the parameter, g its gradient, d memory of their shape to work in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,7 @@ __all__ = ["Array", "Arrays", "Group", "Optimizer", "State"]
 Array = NDArray[Any]
 State = dict[str, Array]
 Group = dict[str, Any]
-Arrays = Sequence[Array]
+Arrays = tuple[Array, ...]
 
 AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value"}
 
@@ -33,7 +33,7 @@ AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "ini
 @lru_cache(maxsize=64)
 def as_arrays(dtype: np.dtype[Any], numbers: tuple[float, ...]) -> Arrays:
     """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
-    arrays = [np.array(number, dtype) for number in numbers]
+    arrays = tuple(np.array(number, dtype) for number in numbers)
     for array in arrays:
         array.flags.writeable = False  # as others may have it too
     return arrays
@@ -148,11 +148,11 @@ class Optimizer:
                 if (state := states.get(p)) is None:
                     state = states[p] = self.begin(data, group)
                     memory[p] = np.empty_like(data)
-                if state and "step" in state:
-                    t = state["step"].item() + 1
+                if state and (count := state.get("step")) is not None:
+                    t = count.item() + 1
                 if t != last or data.dtype is not dtype:
                     last, dtype = t, data.dtype
-                    numbers = as_arrays(dtype, self.numbers(t, group))
+                    numbers = as_arrays(dtype, tuple(self.numbers(t, group)))
                 if tracer is not None:
                     arrays = filled(group["weight_decay"], dtype), *numbers
                     tracer.stepped(self, group, p, state, arrays)

@@ -264,6 +264,7 @@ class Environment:
                 yield f"{name}.{key}", value
         self._list(f"{name}.param_groups", x.param_groups, "{0}.param_groups", x)
         for i, group in enumerate(x.param_groups):
+            self._note(id(group))
             self._note([(key, value if isinstance(value, bool) else bool(value))
                         for key, value in group.items() if key != "params"])  # fmt: skip
             yield from ((f"parameter {n} of group {i} of {name}", p) for n, p in enumerate(group["params"]))

@@ -184,7 +184,7 @@ class Recorder:
             boxes = {name: self._box(array) for name, array in state.items()}
             box, g, memory = self._box(p._data), Box(p.grad, p.dtype), Box(None, p.dtype)
             decay, *numbers = map(self._box, copies)
-            optimizer.change(box, g, memory, boxes, group, decay, numbers)
+            optimizer.change(box, g, memory, boxes, group, decay, tuple(numbers))
         for name, array in {**state, "": p._data}.items():
             self.update(array, (boxes[name] if name else box).tensor)
 
