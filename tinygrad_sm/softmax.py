@@ -128,7 +128,8 @@ class ByIndex:
         """Each row's loss; what the gradient needs is kept."""
         start, tiny, zeros, minus, one = self.shared = shared
         _, _, e, _ = shifted(z, start, tiny)
-        self.z, self.place, self.c, self.n, self.e = z, place, c, n, [e]
+        self.z, self.place, self.c = z, place, c
+        self.n, self.e = n, [e]
         flat = e.ravel()
         d_t = flat[place]
         np.exp(e, e)

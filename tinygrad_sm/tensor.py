@@ -183,8 +183,10 @@ class Tensor(ArrayLike):
         """
         on_tensors = create_graph or tracing()
         seed = self._seed(gradient, on_tensors)
-        inputs = [inputs] if isinstance(inputs, Tensor) else inputs
-        keep = None if inputs is None else {x._number for x in inputs}
+        keep = None
+        if inputs is not None:
+            inputs = [inputs] if isinstance(inputs, Tensor) else inputs
+            keep = {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
         elif on_tensors:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import mode, now, tracing
+from ..backprop import mode, now
 from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
 from ..primitive import filled
 from ..tensor import Tensor
@@ -135,7 +135,8 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
         memory, states, update = self._memory, self.state, self.update
-        tracer = mode.get().watcher if tracing() else None
+        watcher = mode.get().watcher
+        tracer = watcher if watcher is not None and watcher.tracing else None
         for group in self.param_groups:
             plain = not (group["weight_decay"] or group["maximize"])
             last = dtype = None  # the numbers of one step are those of most parameters
