@@ -27,6 +27,7 @@ from .targets import checked, distributions, divisor, factors, from_rows, legal,
 
 TINY = 2.0**-23  # a product with it is infinite for infinite numbers alone; float16 holds it exactly
 NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
+BUFFER = 8192  # entries
 
 
 @lru_cache(maxsize=64)
@@ -47,8 +48,8 @@ def usual(z: tuple[int, ...], dtype: Any, t: tuple[int, ...], kind: Any) -> tupl
 
 def columns(m: Array, k: int) -> Array:
     """A number for each row as k columns. NumPy takes rows one by one where it stretches them, and if they are
-    short, to write the columns out is quicker."""
-    return m.repeat(k).reshape(-1, k) if k < NARROW else m[:, None]
+    short, to write the columns out is quicker; not more of them than NumPy's own buffer would hold."""
+    return m.repeat(k).reshape(-1, k) if k < NARROW and len(m) * k <= BUFFER else m[:, None]
 
 
 def floating(z: Array) -> Array:
