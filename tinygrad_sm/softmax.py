@@ -27,7 +27,7 @@ from .targets import checked, distributions, divisor, factors, from_rows, legal,
 
 TINY = 2.0**-23  # a product with it is infinite for infinite numbers alone; float16 holds it exactly
 NARROW, WIDE = 64, 256  # classes: see columns and minus_row_sums
-BUFFER = 8192  # entries
+BUFFER = 8192  # entries: see columns
 
 
 @lru_cache(maxsize=64)

@@ -33,10 +33,7 @@ AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "ini
 @lru_cache(maxsize=64)
 def as_arrays(dtype: np.dtype[Any], numbers: tuple[float, ...]) -> Arrays:
     """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
-    arrays = tuple(np.array(number, dtype) for number in numbers)
-    for array in arrays:
-        array.flags.writeable = False  # as others may have it too
-    return arrays
+    return tuple(filled(number, dtype) for number in numbers)
 
 
 class Optimizer:

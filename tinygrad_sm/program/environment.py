@@ -162,10 +162,8 @@ class Environment:
             yield from self._attributes(name, x)
         elif isinstance(x, list | tuple | set | frozenset | deque):
             self._note(name, type(x), len(x))
-            if isinstance(x, list):
-                self._list(name, x, "{0}", x)
-            elif not isinstance(x, tuple):
-                self._watch(name, list(x), f"len({{0}}) == {len(x)} and all(map(is_, {{0}}, {{1}}))", x)
+            if not isinstance(x, tuple):
+                self._entries(name, x, "{0}", x)
             yield from ((f"{name}[{i}]", part) for i, part in enumerate(x))
             yield from self._attributes(name, x)
         elif isinstance(x, bytearray | array.array):
@@ -185,8 +183,8 @@ class Environment:
         """Note a place: what is there is the last of the things that the test is about."""
         self.places.append(Place(name, what, test, (*where, what)))
 
-    def _list(self, name: str, x: list[Any], where: str, owner: Any) -> None:
-        """Note what a list holds, which is found there, {0} being its owner."""
+    def _entries(self, name: str, x: Any, where: str, owner: Any) -> None:
+        """Note what a list or its like holds, which is found there, {0} being its owner."""
         if type(x) is list and len(x) <= FEW:
             test, things = one_by_one(where, range(len(x)), 1), (owner, *x)
         else:
@@ -262,14 +260,14 @@ class Environment:
                 self._note(name, key)
                 self._watch(f"{name}.{key}", value, "{0}.get({1}) is {2}", vars(x), key)
                 yield f"{name}.{key}", value
-        self._list(f"{name}.param_groups", x.param_groups, "{0}.param_groups", x)
+        self._entries(f"{name}.param_groups", x.param_groups, "{0}.param_groups", x)
         for i, group in enumerate(x.param_groups):
-            self._note(id(group))
-            self._note([(key, value if isinstance(value, bool) else bool(value))
-                        for key, value in group.items() if key != "params"])  # fmt: skip
+            self._note(id(group), [(key, value if isinstance(value, bool) else bool(value))
+                                   for key, value in group.items() if key != "params"])  # fmt: skip
             yield from ((f"parameter {n} of group {i} of {name}", p) for n, p in enumerate(group["params"]))
         self._watch(f"{name}.state", x.state, "{0}.state is {1}", x)
-        if few := 0 < (n := len(x.state)) <= FEW and type(x.state) is dict:  # their order does not matter
+        n = len(x.state)
+        if few := type(x.state) is dict and 0 < n <= FEW:  # their order does not matter
             test = one_by_one("{0}", (f"{{{i}}}" for i in range(1, n + 1)), n + 1)
             things = x.state, *x.state, *x.state.values()
             self.places.append(Place("", None, f"len({{0}}) == {n}{test}", things))
