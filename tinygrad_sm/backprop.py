@@ -117,7 +117,7 @@ class Node:
     primitive: Primitive
     attrs: dict[str, Any]
     inputs: Sequence[Any]
-    values: Sequence[Any]
+    values: tuple[Any, ...]
     edges: Sequence[tuple[Rule, Tensor]]
     scope: tuple[str, ...]
     seed: Any
@@ -168,20 +168,20 @@ def walk(
         if create_graph:
             edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
         else:
-            edges, arguments = node.edges, (g, t._data, *node.values)
+            edges, arguments = node.edges, (g, t._data) + node.values  # noqa: RUF005 (it costs)
         if keep is not None or since:
             if keep is not None and number in keep:
                 asked[t] = g if create_graph else np.array(g)
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
-        attrs = node.attrs
+        attrs, fits = node.attrs, node.primitive.fits
         for rule, x in edges:
             n = x._number
             if n >= number:
                 raise stale(x, node)
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             try:
-                if (part._data if create_graph else part).shape != x._data.shape:  # x was broadcast
-                    part = unbroadcast(part, shape=x._data.shape)
+                if not fits and (part._data if create_graph else part).shape != x._data.shape:
+                    part = unbroadcast(part, shape=x._data.shape)  # x was broadcast
             except (AttributeError, ValueError, TypeError):
                 part = as_array(part, x, node, create_graph)
             if x in totals:

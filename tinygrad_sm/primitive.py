@@ -60,23 +60,24 @@ class Primitive:
     __doc__ = Documentation("""An op with its derivative: arrays in, arrays out; Tensors in, a Tensor out.
 
     name        what graphs and messages call it
-    function    what computes it on ndarrays
+    function    what computes it on ndarrays; `run` where its rules will be asked, with what they need
     formula     its output in LaTeX, in the letters of the rules
     rules       one vector-Jacobian product per input, or None where there is no derivative
     inputs      the names of the array inputs; of a variadic primitive, the one name of all
     attributes  the keywords that it takes, with their defaults
     shapes      what shapes it takes and gives
+    fits        whether its rules give each input's own shape, so that the backward pass does not look
     """)
 
     saves = 0  # how many arguments its rules take between y and the inputs
 
     def __init__(
         self, name: str, function: Callable[..., Any], formula: str, rules: tuple[Rule | None, ...],
-        shapes: str = "", example: str = "", doc: str = "",
+        shapes: str = "", example: str = "", doc: str = "", fits: bool = False,
     ) -> None:  # fmt: skip
         self.name = self.__name__ = name
-        self.function, self.formula, self.rules = function, formula, rules
-        self.shapes, self.example, self.doc = shapes, example, doc
+        self.function, self.run, self.formula, self.rules = function, function, formula, rules
+        self.shapes, self.example, self.doc, self.fits = shapes, example, doc, fits
         self.differentiable = any(rules)
         self.variadic = False
         self.inputs: tuple[str, ...] = ()
@@ -156,7 +157,7 @@ class Fused(Primitive):
 
     def __init__(self, kernel: Callable[..., Any], definition: Callable[..., Any], **rest: Any) -> None:
         super().__init__(function=self.value, **rest)
-        self.kernel, self.definition = kernel, definition
+        self.kernel, self.run, self.definition = kernel, kernel, definition
 
     def value(self, *inputs: Any, **attrs: Any) -> Any:
         """The kernel's output without what it saved."""
@@ -165,13 +166,14 @@ class Fused(Primitive):
 
 def primitive(
     function: Callable[..., Any], formula: str, *rules: Rule | None, name: str = "",
-    numpy: tuple[Any, ...] = (), **about: str,
+    numpy: tuple[Any, ...] = (), **about: Any,
 ) -> Primitive:  # fmt: skip
     """Define an op: a function on ndarrays, its formula in LaTeX, and one rule per input.
 
     name    what graphs and messages call it, by default the function's name
     numpy   NumPy functions that it answers for on Tensors, besides `function` itself
-    about   shapes=, example= ("call -> result", or the call alone) and doc= for its documentation
+    about   shapes=, example= ("call -> result", or the call alone) and doc= for its documentation; fits=True
+            if no input can be broadcast, and what the rules give need not be looked at
 
     >>> import tinygrad_sm as tg
     >>> cube = tg.primitive(lambda x: x**3, r"x^3", lambda g, y, x: g * 3 * x**2, name="cube")
@@ -188,13 +190,13 @@ def primitive(
 
 def fused(
     name: str, formula: str, *, kernel: Callable[..., Any], definition: Callable[..., Any],
-    rules: tuple[Rule | None, ...], public: str = "", **about: str,
+    rules: tuple[Rule | None, ...], public: str = "", **about: Any,
 ) -> Fused:  # fmt: skip
     """Define a fused op: a kernel that may save what its rules need, and its definition out of primitives.
 
     name    what graphs and messages call it
     public  the name of the function, by default the same
-    about   shapes=, example= and doc= for its documentation
+    about   shapes=, example=, doc= and fits= as for a primitive
     """
     op = Fused(kernel, definition, name=name, formula=formula, rules=rules, **about)
     PRIMITIVES[name] = FUNCTIONS[public or name] = op
@@ -245,7 +247,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     >>> sum_to(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if type(g) is np.ndarray and g.ndim == 2 and g.shape[1:] == shape:
+    if type(g) is np.ndarray and len(shape) == 1 and g.shape[1:] == shape:
         return filled(1, g.dtype, len(g)).dot(g)  # over the rows of a batch
     full = (1,) * (g.ndim - len(shape)) + shape
     if len(full) != g.ndim or any(n not in (1, m) for n, m in zip(full, g.shape, strict=True)):

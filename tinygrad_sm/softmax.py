@@ -58,7 +58,7 @@ def floating(z: Array) -> Array:
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
-def shifted(z: Array, start: Array, tiny: Array) -> tuple[Array, Array, Array, Array]:
+def shifted(z: Array, start: Array, tiny: Array, k: int) -> tuple[Array, Array, Array, Array]:
     """Logits z (N, K), the largest m of each row, d = z - m; where the largest are in the flattened array."""
     largest, flat = z.argmax(1), z.ravel()
     largest += start
@@ -67,7 +67,7 @@ def shifted(z: Array, start: Array, tiny: Array) -> tuple[Array, Array, Array, A
         z = flat.reshape(z.shape)
     if not isfinite(m.dot(tiny)):
         z, m = limits(z, m)
-    return z, m, z - columns(m, z.shape[1]), largest
+    return z, m, z - columns(m, k), largest
 
 
 class Rows:
@@ -77,7 +77,7 @@ class Rows:
 
     def __init__(self, z: Array) -> None:
         self.start, tiny, _, minus, self.one = constants(*z.shape, z.dtype)
-        self.z, self.m, self.e, largest = shifted(z, self.start, tiny)
+        self.z, self.m, self.e, largest = shifted(z, self.start, tiny, len(minus))
         np.exp(self.e, self.e)
         flat = self.e.ravel()
         flat[largest] = 0
@@ -128,7 +128,7 @@ class ByIndex:
     def losses(self, z: Array, place: Array, c: Array | None, n: Any, shared: tuple[Array, ...]) -> Array:
         """Each row's loss; what the gradient needs is kept."""
         start, tiny, zeros, minus, one = self.shared = shared
-        _, _, e, _ = shifted(z, start, tiny)
+        _, _, e, _ = shifted(z, start, tiny, len(minus))
         self.z, self.place, self.c = z, place, c
         self.n, self.e = n, [e]
         flat = e.ravel()
@@ -144,16 +144,16 @@ class ByIndex:
         s -= d_t
         return s if c is None else np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
 
-    def a_minus_t(self, scale: Array) -> Array:
-        """c (a - t), each row times its scale. The first call gives e away as the place for it, so that nothing
-        of the logits' size is held beside the gradient; another call computes e anew."""
+    def a_minus_t(self, g: Array) -> Array:
+        """c (a - t) g / n, with one g for each row or for all. The first call gives e away as the place for it, so
+        that nothing of the logits' size is held beside the gradient; another call computes e anew."""
         try:
             e = self.e.pop()  # which only one of two threads can do
         except IndexError:
             (again := ByIndex()).losses(self.z, self.place, None, 1, self.shared)
             e = again.e.pop()
-        scale = scale / self.total if self.c is None else scale / self.total * self.c
-        return np.multiply(e, columns(scale, e.shape[1]), e)
+        scale = g / self.total / self.n
+        return np.multiply(e, columns(scale if self.c is None else scale * self.c, len(self.shared[3])), e)
 
 
 class ByDistribution:
@@ -167,19 +167,19 @@ class ByDistribution:
         self.t, self.c = np.ascontiguousarray(t, rows.z.dtype), c
         return -np.multiply(self.t, rows.log_a(), where=self.t != 0, out=np.zeros_like(rows.e)).sum(1)
 
-    def a_minus_t(self, scale: Array) -> Array:
-        """c a - t, each row times its scale."""
+    def a_minus_t(self, g: Array) -> Array:
+        """(c a - t) g / n, with one g for each row or for all."""
         rows, c = self.rows, self.c
         d = rows.e * (c / rows.total)[:, None] - self.t
         most = rows.start + self.t.argmax(1)
         t = self.t.ravel()[most]
         exact = (c - t) + c * rows.a_minus_one(most) / rows.total
         d.ravel()[most] = np.where(2 * t > c, exact, d.ravel()[most])
-        return d * np.reshape(scale, (-1, 1))
+        return d * np.reshape(g / self.n, (-1, 1))
 
-    def minus_log_a(self, scale: Array) -> Array:
-        """-ln a, each row times its scale."""
-        return -self.rows.log_a() * scale[:, None]
+    def minus_log_a(self, g: Array) -> Array:
+        """-g/n ln a."""
+        return -self.rows.log_a() * np.reshape(g / self.n, (-1, 1))
 
 
 # ---- the ops ----
@@ -225,7 +225,7 @@ def kernel(
     plain = reduction == "mean" and weight is None and not label_smoothing and axis == -1
     if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
-        if (ignore_index is None or (type(ignore_index) is int and ignore_index < 0)) and legal(t, z.shape[1]):
+        if (ignore_index is None or (type(ignore_index) is int and ignore_index < 0)) and legal(t, len(shared[3])):
             return share.dot(saved.losses(z, shared[0] + t, None, n, shared)), saved
     rows, t = to_rows(z := floating(z), axis), np.asarray(t)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
@@ -262,12 +262,12 @@ def definition(
 
 # fmt: off
 softmax_cross_entropy = fused("SoftmaxCrossEntropy", r"-\frac{1}{N} \sum t \ln \mathrm{softmax}(z)",
-    kernel=kernel, definition=definition, public="softmax_cross_entropy",
+    kernel=kernel, definition=definition, public="softmax_cross_entropy", fits=True,
     rules=(
         lambda g, y, saved, z, targets, reduction="mean", label_smoothing=0.0, weight=None, ignore_index=None, axis=-1:
-            from_rows(saved.a_minus_t((g if g.ndim < 2 else g.ravel()) / saved.n), z, axis),
+            from_rows(saved.a_minus_t(g.ravel() if reduction == "none" else g), z, axis),
         lambda g, y, saved, z, targets, label_smoothing=0.0, weight=None, axis=-1, **_:
-            from_rows(saved.minus_log_a(g.ravel() / saved.n) * per_class(label_smoothing, weight), z, axis),
+            from_rows(saved.minus_log_a(g) * per_class(label_smoothing, weight), z, axis),
     ),
     shapes="logits (..., K, ...), K classes on `axis`; targets: indices without that axis, or of the logits' shape",
     example="round(float(tg.softmax_cross_entropy([[2., 1., 0.1]], [0])), 12) -> 0.417030016278",

@@ -81,7 +81,7 @@ def checked(
 
 def legal(t: Array, k: int) -> bool:
     """Are all class indices from 0 to k - 1? Where the largest is, is found in a quarter of max()'s time."""
-    return not t.size or 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k
+    return not len(t) or 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k
 
 
 def check_distributions(t: Array) -> None:

@@ -279,8 +279,7 @@ class Tensor(ArrayLike):
         if attrs:
             attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
-            run = primitive.kernel if primitive.saves else primitive.function  # type: ignore[attr-defined]
-            y = run(*values, **attrs) if attrs else run(*values)
+            y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
             if primitive.saves:
                 y, values[:0] = y[0], y[1:]  # what it saved is read first
         except TinygradError:
@@ -297,7 +296,7 @@ class Tensor(ArrayLike):
             edges = []  # integers have no derivative
             if kind not in "iub":
                 raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
-        return self._result(y, primitive, inputs, values, edges, attrs)
+        return self._result(y, primitive, inputs, tuple(values), edges, attrs)
 
     def _result(
         self, y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]

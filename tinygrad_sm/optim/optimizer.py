@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import NDArray
 
 from ..backprop import mode, now
@@ -138,14 +139,15 @@ class Optimizer:
             plain = not (group["weight_decay"] or group["maximize"])
             last = dtype = None  # the numbers of one step are those of most parameters
             for p in group["params"]:
-                if (g := p._grad) is None:
+                g, data, t = p._grad, p._data, 0
+                if g is None:
                     continue
-                if type(g) is not np.ndarray:
+                if type(g) is not ndarray:
                     g = g._data
-                data, t = p._data, 0
-                if (state := states.get(p)) is None:
-                    state = states[p] = self.begin(data, group)
-                    memory[p] = np.empty_like(data)
+                try:
+                    state, d = states[p], memory[p]
+                except KeyError:
+                    state, d = states[p], memory[p] = self.begin(data, group), np.empty_like(data)
                 if state and (count := state.get("step")) is not None:
                     t = count.item() + 1
                 if t != last or data.dtype is not dtype:
@@ -157,10 +159,10 @@ class Optimizer:
                 if t:
                     state["step"][...] = t
                 if plain:  # which is what change() does then, without its questions
-                    update(data, g, memory[p], state, group, numbers)
+                    update(data, g, d, state, group, numbers)
                 else:
                     decay = filled(group["weight_decay"], dtype)
-                    self.change(data, g, memory[p], state, group, decay, numbers)
+                    self.change(data, g, d, state, group, decay, numbers)
                 p._number = now()  # a graph that read the old data refuses to be walked back
 
     def change(

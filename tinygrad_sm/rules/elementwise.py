@@ -18,7 +18,7 @@ def elementwise(function: Any, formula: str, *rules: Rule | None, **about: Any) 
     arrays = ", ".join(("np.array([0.25, 0.5])", "0.5", "1.")[: len(rules)])
     about.setdefault("example", f"tg.{about.get('name', function.__name__)}({arrays})")
     about.setdefault("shapes", "any that broadcast: axes equal or 1, from the last")
-    return primitive(function, formula, *rules, **about)
+    return primitive(function, formula, *rules, fits=len(rules) == 1, **about)
 
 
 def sigmoid(x: Array) -> Array:

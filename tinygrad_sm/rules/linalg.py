@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from ..primitive import Array, Primitive, primitive
+from ..primitive import PRIMITIVES, Array, Primitive, primitive
 from .selections import scatter_add
 
 
@@ -35,21 +35,24 @@ def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
 
 
 def left(g: Array, a: Array, b: Array) -> Array:
-    """g b^T, in the shape of a before its broadcast."""
+    """g b^T."""
     if a.ndim == b.ndim == 2:
         return g.dot(b.T)
-    g, _, columns = matrices(g, a, b)
-    da = g @ T(columns)
-    return da if a.ndim > 1 else np.squeeze(da, -2)
+    g, rows, columns = matrices(g, a, b)
+    return as_given(g @ T(columns), rows, a)
 
 
 def right(g: Array, a: Array, b: Array) -> Array:
-    """a^T g, in the shape of b before its broadcast."""
+    """a^T g."""
     if a.ndim == b.ndim == 2:
         return a.T.dot(g) if type(a) is type(g) else np.dot(a.T, g)  # a may be an array where g is a Tensor
-    g, rows, _ = matrices(g, a, b)
-    db = T(rows) @ g
-    return db if b.ndim > 1 else np.squeeze(db, -1)
+    g, rows, columns = matrices(g, a, b)
+    return as_given(T(rows) @ g, columns, b)
+
+
+def as_given(d: Array, matrix: Array, x: Array) -> Array:
+    """d, summed over what the matrix was repeated for, in the shape of x, which it was made of."""
+    return d if d.shape == x.shape else np.reshape(PRIMITIVES["sum_to"](d, shape=matrix.shape), x.shape)
 
 
 def uncontract(g: Array, x: Any, i: int, subscripts: str, optimize: Any) -> Array:
@@ -121,7 +124,7 @@ def through_singular(g: Array, u: Array, s: Array, v: Array) -> Array:
 # function                         formula                    rules
 primitive(product,                 r"a b",                    lambda g, y, a, b: left(g, a, b),
                                                               lambda g, y, a, b: right(g, a, b),
-    name="matmul", numpy=(np.matmul,), example="tg.matmul([[1., 2.]], [[3.], [4.]])",
+    name="matmul", numpy=(np.matmul,), fits=True, example="tg.matmul([[1., 2.]], [[3.], [4.]])",
     shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column")
 contraction = primitive(lambda *x, subscripts, optimize=False: np.einsum(subscripts, *x, optimize=optimize),
                                    r"\sum x_1 x_2 \dots",     lambda g, y, i, *x, subscripts="", optimize=False:
