@@ -17,6 +17,8 @@ from tinygrad_sm import optim
 from tinygrad_sm.program.fast import emit
 from tinygrad_sm.program.optimising import optimised, same_bits
 
+pytestmark = pytest.mark.parallel_threads_limit(4)  # they are long
+
 UNARY: list[Callable[[Any], Any]] = [
     np.exp, np.tanh, tg.relu, tg.sigmoid, np.abs, np.negative, np.square, np.sin, np.floor, np.copy, np.cbrt,
     lambda x: x * 1.0, lambda x: x**2, lambda x: x - 0.0, lambda x: 2 * x, lambda x: 1 / (x * x + 1),

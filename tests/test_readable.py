@@ -83,6 +83,7 @@ def test_the_linear_classifier_is_the_derivation() -> None:
         "dz = (a - y) / N", "dW = x.T @ dz", "db = dz.sum(axis=0)", "# forward", "# backward")  # fmt: skip
 
 
+@pytest.mark.parallel_threads_limit(4)  # they are many
 @pytest.mark.parametrize("row", TABLE)
 def test_row(row: str) -> None:
     call = row.partition(" == ")[0]
