@@ -93,6 +93,22 @@ def test_what_was_saved_is_read_back(tmp_path_factory: pytest.TempPathFactory, s
     assert same(state, load(path))
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"2_x_": np.zeros(1), "x_": np.ones(2), "x/": np.ones(3)},
+        {"x_": np.zeros(1), "1_x_": np.ones(2), "x/": np.ones(3), "x.": np.ones(4), "2_x/": np.ones(5)},
+        {"x" * 70_000: np.zeros(1), "x" * 70_001: np.ones(2)},
+        {"ж" * 70_000: np.zeros(1), "a": {"b" * 40_000: {"c" * 40_000: np.ones(1)}}},
+        {"\ud83d\ude00": np.zeros(1), "\U0001f600": np.ones(2), "text": "\ud83d\ude00"},
+    ],
+)
+def test_names_that_are_alike_or_long_are_read_back(tmp_path: Path, state: dict[str, Any]) -> None:
+    path = small_file(tmp_path)
+    save(path, state)
+    assert same(state, load(path))
+
+
 @pytest.fixture(params=[".npz", ".safetensors"])
 def suffix(request: pytest.FixtureRequest) -> str:
     if request.param == ".safetensors":
@@ -330,6 +346,14 @@ CHANGES: dict[str, Callable[[dict[str, Any], dict[str, bytes]], Any]] = {
     "no arrays": lambda manifest, members: manifest.update(arrays=[]),
     "arrays twice": lambda manifest, members: manifest["arrays"].append(manifest["arrays"][0]),
     "no numbers": lambda manifest, members: manifest["numbered"].append([]),
+    "numbers twice": lambda manifest, members: (
+        manifest["values"].update(epochs={"1": 2}),
+        manifest["numbered"].extend([["epochs"], ["epochs"]]),
+    ),
+    "one number twice": lambda manifest, members: (
+        manifest["values"].update(epochs={"1": 2, "01": 3}),
+        manifest["numbered"].append(["epochs"]),
+    ),
     "numbers of what is none": lambda manifest, members: manifest["numbered"].append(["rate"]),
     "no dict": lambda manifest, members: manifest.update(values=[], arrays=[]),
     "no path": lambda manifest, members: manifest["arrays"][0].update(path=[]),

@@ -45,6 +45,7 @@ Serialise = Callable[[dict[str, Any]], Callable[[BinaryIO], Any]]  # checks a st
 Read = Callable[[BinaryIO, int], dict[str, Any]]  # of a file and its size
 MANIFEST = "manifest.json"
 FORMAT, VERSION = "tinygrad_sm", 1
+LONGEST = 100  # letters of a path in the name of its member, which a zip cannot have of any length
 DTYPES = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 
 
@@ -189,8 +190,9 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
     def value(here: Any, path: list[str | int]) -> Any:
         if isinstance(here, np.ndarray):
             array = _array(here, path)
-            member = re.sub(r"[^A-Za-z0-9_.-]+", "_", ".".join(map(str, path))) + ".npy"
-            if member in arrays:
+            name = re.sub(r"[^A-Za-z0-9_.-]+", "_", ".".join(map(str, path)))
+            member = f"{name[:LONGEST]}.npy"
+            while member in arrays:
                 member = f"{len(arrays)}_{member}"
             arrays[member] = array
             entries.append({"path": path, "member": member, **_description(array)})
@@ -216,7 +218,8 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
     try:
         values = value(state, [])
         about = {"format": FORMAT, "version": VERSION, "values": values, "numbered": numbered}
-        manifest = json.dumps({**about, "arrays": entries})
+        text = json.dumps({**about, "arrays": entries}, ensure_ascii=False)  # escaped, two letters can be one
+        manifest = text.encode("utf-8", "surrogatepass")
     except (RecursionError, ValueError) as error:
         raise CheckpointError(f"the state does not fit into a file: {error}") from error
 
@@ -274,6 +277,8 @@ def _read_npz(file: BinaryIO, size: int) -> dict[str, Any]:
         for path in manifest["numbered"]:
             place = _place(state, path)
             content = {int(key): value for key, value in place.items()}
+            if list(map(str, content)) != list(place):
+                raise CheckpointError(f"{_at(path)} has keys that are not the numbers that they should be")
             place.clear()
             place.update(content)
         for entry in manifest["arrays"]:
