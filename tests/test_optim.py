@@ -369,11 +369,11 @@ def test_schedules_check_their_settings():
 def test_one_cycle_ends():
     schedule = optim.OneCycleLR(optim.SGD([leaf(2)]), 1.0, 4, cycle_momentum=False)
     rates = [schedule.get_last_lr()[0]]
-    for _ in range(3):
+    for _ in range(4):  # once after each batch, the last one too
         schedule.step()
         rates += schedule.get_last_lr()
     assert rates[0] == pytest.approx(0.04)
-    assert rates[-1] == pytest.approx(4e-6)
+    assert rates[-2:] == pytest.approx([4e-6, 4e-6])
     with pytest.raises(DataError, match="after the last of 4"):
         schedule.step()
     short = optim.OneCycleLR(optim.SGD([leaf(2)]), 1.0, 10, pct_start=0.1, cycle_momentum=False)

@@ -562,6 +562,6 @@ def of_rules(function: Any) -> bool:
     return all(f.__module__.startswith(pages) for f in rules)
 
 
-OWN_TESTS = {  # of the last four, those of the losses that are made of them
-    "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities",
+OWN_TESTS = {  # of the last five, those of the functions that are made of them
+    "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities", "bincount",
 }  # fmt: skip

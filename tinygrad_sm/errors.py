@@ -8,25 +8,19 @@ place.
     ├── GradientError    (RuntimeError)   a backward pass that cannot be right
     │   └── GradientCheckError (AssertionError)  a gradient that differences of the function contradict
     ├── UnsupportedError (TypeError)      a function, keyword or conversion that is not differentiable here
+    ├── LinAlgError      (NumPy's)        a matrix that has no inverse, or no factor of the kind asked for
     ├── DataError        (ValueError)     labels, distributions, tables, colours
     ├── TraceError       (RuntimeError)   a function that cannot be recorded as a program
     ├── CheckpointError  (ValueError)     a model file or checkpoint that is missing, damaged or foreign
     └── MissingError     (RuntimeError)   an optional program or library that is not installed
 """
 
+from numpy.linalg import LinAlgError as _LinAlgError
+
 __all__ = [
-    "BoundsError",
-    "CheckpointError",
-    "DataError",
-    "DtypeError",
-    "GradientCheckError",
-    "GradientError",
-    "MissingError",
-    "ShapeError",
-    "TinygradError",
-    "TraceError",
-    "UnsupportedError",
-]
+    "BoundsError", "CheckpointError", "DataError", "DtypeError", "GradientCheckError", "GradientError",
+    "LinAlgError", "MissingError", "ShapeError", "TinygradError", "TraceError", "UnsupportedError",
+]  # fmt: skip
 
 
 class TinygradError(Exception):
@@ -39,6 +33,10 @@ class ShapeError(TinygradError, ValueError):
 
 class BoundsError(TinygradError, IndexError):
     """An index outside of an axis, or one that NumPy does not take."""
+
+
+class LinAlgError(TinygradError, _LinAlgError):
+    """A matrix without what was asked for: it is singular, not positive definite, or holds NaN."""
 
 
 class DtypeError(TinygradError, TypeError):

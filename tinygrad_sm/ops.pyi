@@ -84,8 +84,8 @@ class Methods:
         """A vector as (1, n, 1), a matrix as (n, m, 1)."""
     def average(self, axis: Axis = ..., weights: Any = ..., returned: bool = ..., *, keepdims: bool = ...) -> Any:
         """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
-    def bincount(self, *args: Any, **kwargs: Any) -> Tensor:
-        """|\\{i : x_i = n\\}|"""
+    def bincount(self, weights: Any = ..., minlength: int = ...) -> Tensor:
+        """How often each number occurs in x, or the sum of the weights that stand there."""
     def bitwise_invert(self) -> Tensor:
         """\\lnot x"""
     def bitwise_not(self) -> Tensor:
@@ -607,10 +607,10 @@ def average(x: Tensor, axis: Axis = ..., weights: Any = ..., returned: bool = ..
 def average(x: Plain, axis: Axis = ..., weights: Any = ..., returned: bool = ..., *, keepdims: bool = ...) -> Any:
     """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
 @overload
-def bincount(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def bincount(x: Tensor, weights: Any = ..., minlength: int = ...) -> Tensor: ...
 @overload
-def bincount(x: Plain, *args: Any, **kwargs: Any) -> Any:
-    """|\\{i : x_i = n\\}|"""
+def bincount(x: Plain, weights: Any = ..., minlength: int = ...) -> Any:
+    """How often each number occurs in x, or the sum of the weights that stand there."""
 @overload
 def bitwise_and(a: Tensor, b: Tensor | Plain | None) -> Tensor: ...
 @overload
@@ -1018,8 +1018,11 @@ def heaviside(a: Plain, b: Tensor) -> Tensor: ...
 @overload
 def heaviside(a: Plain, b: Plain) -> NDArray[Any]:
     """0, b, 1 \\text{ for } a < 0, a = 0, a > 0"""
-def histogram(*arrays: Any, **how: Any) -> Any:
-    """NumPy's histogram, of plain arrays."""
+@overload
+def histogram(a: Tensor, bins: int = ..., range: Any = ..., density: Any = ..., weights: Any = ...) -> Tensor: ...
+@overload
+def histogram(a: Plain, bins: int = ..., range: Any = ..., density: Any = ..., weights: Any = ...) -> Any:
+    """How many entries lie in each of some bins, and the bins' edges."""
 @overload
 def hsplit(x: Tensor, indices_or_sections: Any) -> Any: ...
 @overload

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import BoundsError, DtypeError, ShapeError, UnsupportedError
+from .errors import BoundsError, DtypeError, LinAlgError, ShapeError, UnsupportedError
 
 __all__ = [
     "DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "fused", "primitive",
@@ -91,6 +91,8 @@ class Primitive:
             if self.variadic:
                 end = code.co_argcount + code.co_kwonlyargcount
                 self.inputs, self.attributes = (code.co_varnames[end],), rule.__kwdefaults__ or {}
+        if self.differentiable and not self.variadic and len(rules) != len(self.inputs):
+            raise UnsupportedError(f"primitive {name}: {len(rules)} rules, but it has inputs {self.inputs}")
         self._arity = len(self.inputs) if self.differentiable and not self.variadic else -1
 
     @property
@@ -119,11 +121,10 @@ class Primitive:
         """Sort a call, written in any way that NumPy allows, into array inputs and keyword attributes."""
         tensors = any(isinstance(x, Differentiable) for x in (*args, *kwargs.values()))
         if not self.differentiable or not tensors:  # no derivative to keep: whatever NumPy takes
-            return args, kwargs
+            return args, {key: constant(x) for key, x in kwargs.items()}
         if not self.variadic:
             given = bind(self.name, self.function, self.__signature__, args, kwargs)
-            args = tuple(given.pop(name) for name in list(given)[: self._arity])
-            kwargs = given
+            args, kwargs = tuple(given.pop(name) for name in list(given)[: self._arity]), given
         check_keywords(self.name, kwargs, self.attributes)
         return args, kwargs
 
@@ -182,6 +183,8 @@ def primitive(
     >>> x.grad
     Tensor(12.)
     """
+    if not rules:
+        raise UnsupportedError(f"primitive {name or function}: it has no rule; give one per input, or None")
     op = Primitive(name or function.__name__, function, formula, rules, **about)
     DISPATCH.update(dict.fromkeys((function, *numpy), op))
     PRIMITIVES[op.name] = FUNCTIONS[op.name] = op
@@ -219,6 +222,11 @@ def bind(name: str, function: Any, own: inspect.Signature, args: Any, kwargs: An
     return {key: v for key, v in given.items() if key not in defaults or v is not defaults[key].default}
 
 
+def constant(x: Any) -> Any:
+    """A Tensor's array, without its gradient."""
+    return np.asarray(PRIMITIVES["stop_gradient"](x)) if isinstance(x, Differentiable) else x
+
+
 def check_keywords(name: str, given: Iterable[str], offered: Collection[str]) -> None:
     """Refuse a keyword that NumPy has and this package does not."""
     for key in set(given) - set(offered):
@@ -233,6 +241,8 @@ def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
     arrays = [np.asarray(x) for x in values]
     if isinstance(error, TypeError):
         return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
+    if isinstance(error, np.linalg.LinAlgError) and "dimension" not in str(error):
+        return LinAlgError(f"{primitive.name}: {error}")
     kind = ShapeError if isinstance(error, ValueError) else BoundsError
     given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
     return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")

@@ -47,7 +47,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
     argnums  the argument (int) or arguments (tuple) to differentiate by
     has_aux  f returns (scalar, anything), and the result is ((scalar, anything), gradient)
 
-    Raises GradientError if f returns no scalar.
+    Raises GradientError if f returns no scalar, or an integer or truth value.
 
     >>> value_and_grad(lambda x: x**3)(2.0)
     (np.float64(8.0), np.float64(12.0))
@@ -61,7 +61,13 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
                 f"grad: the function returned {_described(value)}, not a scalar; reduce it (.sum(), "
                 f".mean()), or use jacobian, or vjp with a cotangent"
             )
-        g = run.pull([filled(1, np.dtype(getattr(value, "dtype", float)))])
+        dtype = np.dtype(getattr(value, "dtype", type(value)))
+        if dtype.kind != "f":
+            raise GradientError(
+                f"grad: the function returned {dtype}, which has no derivative; return a real number, or "
+                f"multiply by 1.0 what is constant"
+            )
+        g = run.pull([filled(1, dtype)])
         value = run.out(value)
         return ((value, tree_map(run.out, run.aux)) if has_aux else value), _one_or_all(g, argnums)
 
@@ -177,6 +183,7 @@ class _Run(NamedTuple):
     aux: Any
     primals: list[Any]  # the arguments that are differentiated by
     variables: list[Any]  # the same as trees of Tensors
+    wrapped: bool  # is any of them a Tensor, so that results are Tensors?
     nested: bool  # is everything recorded: for a transform around, or a Tensor that asks for its gradient?
     inner: bool  # shall the pass itself be recorded in any case?
 
@@ -200,20 +207,25 @@ class _Run(NamedTuple):
             return y
         if (watcher := mode.get().watcher) is not None and watcher.tracing:
             return watcher.out(y, tree_leaves(self.primals))
-        if any(isinstance(x, Tensor) for x in tree_leaves(self.primals)):
+        if self.wrapped:
             return y.detach() if isinstance(y, Tensor) else Tensor(y)
         array = y.data if isinstance(y, Tensor) else np.asarray(y)
         return array if isinstance(like, np.ndarray) else array[()]
 
 
 def _run(f: Function, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, inner: bool = False) -> _Run:
-    places = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
-    if any(not -len(args) <= place < len(args) for place in places):
+    given = [argnums] if isinstance(argnums, (int, np.integer)) else list(argnums)
+    if not all(isinstance(place, (int, np.integer)) and -len(args) <= place < len(args) for place in given):
         raise UnsupportedError(
-            f"argnums={argnums}: the function was called with {len(args)} positional arguments"
+            f"argnums={argnums!r}: the function was called with {len(args)} positional arguments, whose "
+            f"numbers are 0 to {len(args) - 1}"
         )
+    places = [place % len(args) for place in given]
+    if len({*places}) < len(places):
+        raise UnsupportedError(f"argnums={argnums!r} names an argument twice")
     primals = [args[place] for place in places]
-    nested = _nested.get() or any(isinstance(x, Tensor) and x.requires_grad for x in tree_leaves(primals))
+    tensors = [x for x in tree_leaves(primals) if isinstance(x, Tensor)]
+    nested = _nested.get() or any(x.requires_grad for x in tensors)
     token = _nested.set(True)
     try:
         with within(recording=True):
@@ -227,7 +239,7 @@ def _run(f: Function, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, i
     if has_aux and not (isinstance(result, tuple) and len(result) == 2):
         raise UnsupportedError("has_aux=True: the function must return a pair (result, aux)")
     result, aux = result if has_aux else (result, None)
-    return _Run(result, aux, primals, variables, nested, inner)
+    return _Run(result, aux, primals, variables, bool(tensors), nested, inner)
 
 
 def _variable(x: Any) -> Tensor:

@@ -10,7 +10,8 @@ from ..rules.elementwise import choose, clamp
 
 # fmt: off
 composed(np.divmod, "The floor of a / b, and what remains.", lambda a, b: (np.floor_divide(a, b), np.remainder(a, b)))
-composed(np.modf, "The part of x behind the point, and the part before it.", lambda x: (np.fmod(x, 1), np.trunc(x)))
+composed(np.modf, "The part of x behind the point, and the part before it.", lambda x:
+    (np.fmod(np.where(np.isinf(x), 0, x), 1), np.trunc(x)))
 
 
 @composition(np.clip)

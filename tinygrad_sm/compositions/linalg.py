@@ -24,6 +24,7 @@ from ..rules.linalg import (
 )
 from ..rules.reductions import length
 from ..rules.shapes import axes_of
+from .reductions import real
 
 # fmt: off
 MATRIX_NORMS: dict[Any, Any] = {
@@ -36,7 +37,7 @@ composed(np.inner, "The sum of products over the last axis of both.", lambda a, 
     np.tensordot(a, b, (-1, -1)) if np.ndim(a) and np.ndim(b) else a * b)
 composed(np.outer, "Each entry of a times each of b.", lambda a, b: np.reshape(a, (-1, 1)) * np.reshape(b, -1))
 composed(np.vdot, "The sum of products of all entries.", lambda a, b: np.reshape(a, -1) @ np.reshape(b, -1))
-composed(np.vecdot, "The sum of products over the last axis.", lambda a, b: np.sum(np.multiply(a, b), -1))
+composed(np.vecdot, "The sum of products over the last axis.", lambda a, b: np.sum(np.multiply(*alike(a, b)), -1))
 composed(np.linalg.multi_dot, "The product of several matrices.", lambda arrays: reduce(np.matmul, arrays))
 composed(np.linalg.slogdet, "The sign of det x, and the logarithm of |det x|.", lambda x:
     named(np.linalg.slogdet, np.sign(np.linalg.det(x)), logabsdet(x)))
@@ -127,9 +128,18 @@ def svd(x: Array, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     return named(np.linalg.svd, left_vectors(x), singular_values(x), right_vectors(x))
 
 
+def alike(a: Array, b: Array) -> tuple[Array, Array]:
+    """a and b, if their vectors are of one length."""
+    if np.shape(a)[-1:] != np.shape(b)[-1:]:
+        raise ShapeError(f"vecdot: the last axes of {np.shape(a)} and {np.shape(b)} must be of one length")
+    return a, b
+
+
 @composition(np.linalg.matrix_power)
 def matrix_power(x: Array, n: int) -> Array:
     """x @ x @ ... @ x, by repeated squares; of the inverse if n is negative."""
+    if np.ndim(x) < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"matrix_power: not for shape {np.shape(x)}; it takes square matrices")
     y, x, n = np.zeros_like(x) + np.eye(x.shape[-1], dtype=x.dtype), np.linalg.inv(x) if n < 0 else x, abs(n)
     while n:
         y, x, n = y @ x if n % 2 else y, x @ x if n > 1 else x, n // 2
@@ -139,7 +149,7 @@ def matrix_power(x: Array, n: int) -> Array:
 @composition(np.linalg.norm)
 def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """The length of vectors, or the size of matrices: the root of the sum of squares, or another by `ord`."""
-    axes = axes_of(x, axis)
+    x, axes = real(x), axes_of(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         return length(x, axis=axes, keepdims=keepdims)
     if len(axes) == 1:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..composition import composed, composition
-from ..primitive import Array, Differentiable
-from ..rules.shapes import stop_gradient
+from ..errors import UnsupportedError
+from ..primitive import Array, Differentiable, constant
 
 # fmt: off
 composed(np.nonzero, "The places of what is not 0, an array for each axis.", lambda x: tuple(np.argwhere(x).T))
@@ -22,16 +22,27 @@ def plain(value: Any) -> Any:
     """A Tensor's array, also in lists."""
     if isinstance(value, tuple | list):
         return type(value)([plain(v) for v in value])
-    return np.asarray(stop_gradient(value)) if isinstance(value, Differentiable) else value
+    return constant(value)
 
 
 def answer(function: Any) -> None:
     """Let NumPy answer in its own words: with a Python number, a text, several arrays."""
     doc = f"NumPy's {function.__name__}, of plain arrays."
-    composed(function, doc, lambda *arrays, **how: function(*plain(arrays), **how))
+    composed(function, doc, lambda *arrays, **how: function(*plain(arrays), **{k: plain(v) for k, v in how.items()}))
 
 
-for function in (np.allclose, np.array_equal, np.array_equiv, np.unique, np.lexsort, np.histogram, np.result_type,
+for function in (np.allclose, np.array_equal, np.array_equiv, np.unique, np.lexsort, np.result_type,
                  np.can_cast, np.isscalar, np.iscomplexobj, np.isrealobj, np.shares_memory, np.may_share_memory,
                  np.array_str, np.array_repr, np.array2string, np.ix_):  # fmt: skip
     answer(function)
+
+
+@composition(np.histogram)
+def histogram(a: Array, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    """How many entries lie in each of some bins, and the bins' edges."""
+    if isinstance(weights, Differentiable) and weights.requires_grad:  # type: ignore[attr-defined]
+        raise UnsupportedError(
+            "histogram has no derivative by its weights; np.bincount(places, weights) has one, where "
+            "places = np.digitize(a, edges) - 1"
+        )
+    return np.histogram(plain(a), plain(bins), range, density, plain(weights))

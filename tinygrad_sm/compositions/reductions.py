@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..composition import composed, composition
+from ..errors import DataError, ShapeError
 from ..primitive import Array, Axis
 from ..rules.reductions import in_rows, length
 from ..rules.shapes import axes_of
@@ -32,7 +33,9 @@ composed(np.std, "The root of var.",
 @composition(np.quantile)
 def quantile(x: Array, q: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """What a part q (from 0 to 1) of the entries is below; linear between two; NaN where there is a NaN."""
-    rows = np.sort(in_rows(x, axis), -1)
+    if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+        raise DataError(f"quantile: q must be from 0 to 1 (of percentile, from 0 to 100), not {q}")
+    rows, q = np.sort(in_rows(x, axis), -1), float(q) if isinstance(q, int) else q
     place = np.multiply(q, rows.shape[-1] - 1)
     low, high = rows[..., np.floor(place).astype(int)], rows[..., np.ceil(place).astype(int)]
     part = float(place % 1) if isinstance(q, float) else place % 1
@@ -52,15 +55,24 @@ def freedom(x: Array, axis: Axis, ddof: float, correction: float | None) -> Any:
     return max(prod(np.shape(x)[i] for i in axes_of(x, axis)) - (ddof if correction is None else correction), 0)
 
 
+def real(x: Array) -> Array:
+    """Integers as real numbers, so that products and sums do not run over."""
+    return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+
+
 @composition(np.average)
 def average(x: Array, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
+    x = real(x)
     if weights is None:
         weights = np.ones_like(x)
     elif np.shape(weights) != np.shape(x):
         axes = axes_of(x, axis)
+        if np.shape(weights) != tuple(np.shape(x)[i] for i in axes):
+            raise ShapeError(f"average: weights of shape {np.shape(weights)} do not fit axis {axis} of {np.shape(x)}")
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.expand_dims(weights, tuple(i for i in range(np.ndim(x)) if i not in axes))
+    weights = real(weights)
     total = np.sum(weights * np.ones_like(x), axis, keepdims=keepdims)
     y = np.sum(x * weights, axis, keepdims=keepdims) / total
     return (y, total) if returned else y
@@ -69,6 +81,8 @@ def average(x: Array, axis: Axis = None, weights: Any = None, returned: bool = F
 @composition(np.diff)
 def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Array = None) -> Array:
     """Each entry less the one before it, n times over; with values put before and after, if given."""
+    if n < 0:
+        raise DataError(f"diff: n must be at least 0, not {n}")
     one = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
     ends = [np.broadcast_to(e, one) if e is not None and np.ndim(e) == 0 else e for e in (prepend, append)]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]

@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 
 from ..composition import composed, composition
-from ..primitive import Array
+from ..errors import ShapeError
+from ..primitive import PRIMITIVES, Array
 from ..rules.selections import scatter_add
 from ..rules.shapes import along
 
 # fmt: off
-composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0: np.where(triangle(x, k), x, 0))
-composed(np.triu, "The entries on the diagonal k and above, else 0.", lambda x, k=0: np.where(triangle(x, k - 1), 0, x))
+composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0:
+    np.where(triangle(x, k), x, np.zeros_like(x)))
+composed(np.triu, "The entries on the diagonal k and above, else 0.", lambda x, k=0:
+    np.where(triangle(x, k - 1), np.zeros_like(x), x))
 composed(np.trace, "The sum of a diagonal.", lambda x, offset=0, axis1=0, axis2=1:
     np.sum(np.diagonal(x, offset, axis1, axis2), -1))
 composed(np.diagflat, "The entries on a diagonal, else 0.", lambda x, k=0: np.diag(np.ravel(x), k))
@@ -29,8 +32,21 @@ composed(np.choose, "For each entry the choice with the number that stands in a.
 
 
 def triangle(x: Array, k: int) -> Array:
-    """Whether an entry is on diagonal k or below."""
-    return np.tri(x.shape[-2], x.shape[-1], k, dtype=bool)
+    """Whether an entry is on diagonal k or below; a vector stands for as many equal rows."""
+    if not np.ndim(x):
+        raise ShapeError("tril, triu: a single number has no diagonals; reshape it to (1, 1)")
+    return np.tri(np.shape(x)[-2:][0], np.shape(x)[-1], k, dtype=bool)
+
+
+@composition(np.bincount)
+def bincount(x: Array, weights: Array = None, minlength: int = 0) -> Array:
+    """How often each number occurs in x, or the sum of the weights that stand there."""
+    n: Array = PRIMITIVES["bincount"](x, minlength=minlength)
+    if weights is None:
+        return n
+    if np.shape(weights) != np.shape(x):
+        raise ShapeError(f"bincount: {np.shape(weights)} weights for {np.shape(x)} numbers; give one for each")
+    return scatter_add(np.multiply(weights, np.ones(())), key=x, shape=n.shape)
 
 
 def ranked(x: Array, order: Any, axis: int | None, **how: Any) -> Array:
@@ -46,6 +62,7 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     if axis is None:
         x, axis = np.reshape(x, -1), 0
     indices, n = np.asarray(indices), np.shape(x)[axis]
+    indices = indices.astype(int) if indices.dtype == bool else indices
     if mode != "raise":
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
     return x[along(axis, x.ndim, indices)]

@@ -22,7 +22,7 @@ composed(np.fliplr, "Each row backwards.", lambda x: np.flip(x, 1))
 composed(np.flipud, "The rows in the opposite order.", lambda x: np.flip(x, 0))
 composed(np.matrix_transpose, "The last two axes exchanged.", lambda x: np.swapaxes(x, -1, -2))
 composed(np.rollaxis, "One axis moved to stand before another.", lambda x, axis, start=0:
-    np.moveaxis(x, axis, (start % x.ndim if start < 0 else start) - (axis % x.ndim < start % (x.ndim + 1))))
+    np.moveaxis(x, axis, (before := start + x.ndim * (start < 0)) - (axis % x.ndim < before)))
 composed(np.append, "Values after those of x, all flat if axis is None.", lambda x, values, axis=None:
     np.concatenate((x, values), axis))
 composed(np.vstack, "Arrays one below another.", lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
@@ -33,9 +33,11 @@ composed(np.dstack, "Arrays one behind another, along the third axis.", lambda a
 composed(np.column_stack, "Vectors as columns, matrices as they are, side by side.", lambda arrays:
     np.concatenate([x if np.ndim(x) > 1 else np.reshape(x, (-1, 1)) for x in arrays], 1))
 composed(np.hsplit, "Cut along the second axis, or the only one.", lambda x, indices_or_sections:
-    np.split(x, indices_or_sections, min(x.ndim, 2) - 1))
-composed(np.vsplit, "Cut along the first axis.", lambda x, indices_or_sections: np.split(x, indices_or_sections, 0))
-composed(np.dsplit, "Cut along the third axis.", lambda x, indices_or_sections: np.split(x, indices_or_sections, 2))
+    np.split(with_axes(1, x), indices_or_sections, min(x.ndim, 2) - 1))
+composed(np.vsplit, "Cut along the first axis.", lambda x, indices_or_sections:
+    np.split(with_axes(2, x), indices_or_sections, 0))
+composed(np.dsplit, "Cut along the third axis.", lambda x, indices_or_sections:
+    np.split(with_axes(3, x), indices_or_sections, 2))
 composed(np.broadcast_arrays, "Arrays stretched to one shape.", lambda *x:
     tuple(np.broadcast_to(a, np.broadcast_shapes(*map(np.shape, x))) for a in x))
 composed(np.atleast_1d, "A scalar as a vector.", lambda *x: alone([np.reshape(a, np.shape(a) or (1,)) for a in x]))
@@ -43,6 +45,13 @@ composed(np.atleast_2d, "A vector as a row.", lambda *x:
     alone([np.reshape(a, (1,) * (2 - np.ndim(a)) + np.shape(a)) for a in x]))
 composed(np.atleast_3d, "A vector as (1, n, 1), a matrix as (n, m, 1).", lambda *x:
     alone([np.reshape(a, np.shape(a) + (1,) * (3 - np.ndim(a))) for a in each(np.atleast_2d, x)]))
+
+
+def with_axes(least: int, x: Array) -> Array:
+    """x, if it has that many axes at least."""
+    if np.ndim(x) < least:
+        raise ShapeError(f"split: an array of shape {np.shape(x)} has too few axes; it must have {least} at least")
+    return x
 
 
 def each(function: Any, arrays: Sequence[Array]) -> list[Array]:

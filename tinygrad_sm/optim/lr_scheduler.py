@@ -280,6 +280,7 @@ class OneCycleLR(LRScheduler):
 
     def between(self, t: int, values: Sequence[float]) -> float:
         """Where time t lies on the way through these values, the k-th of which is reached at the k-th end."""
+        t = min(t, self.total_steps - 1)  # after the last batch nothing changes any more
         k = next(k for k, end in enumerate(self.ends) if t <= end)
         start = self.ends[k - 1] if k else 0.0
         part = (t - start) / (self.ends[k] - start) if self.ends[k] > start else 1.0
@@ -288,9 +289,9 @@ class OneCycleLR(LRScheduler):
         return values[k] + (values[k + 1] - values[k]) * part
 
     def rate(self, t: int, initial: float, i: int) -> float:  # noqa: ARG002
-        if t >= self.total_steps:
+        if t > self.total_steps:
             raise DataError(
-                f"OneCycleLR: step {t + 1} is after the last of {self.total_steps}; give it more total_steps"
+                f"OneCycleLR: step {t} is after the last of {self.total_steps}; give it more total_steps"
             )
         return self.max_lrs[i] * self.between(t, self.factors)
 

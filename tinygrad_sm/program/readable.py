@@ -227,8 +227,8 @@ class _Writer(Page):
         keys: set[str] = set()
         for v, latest in zip(self.program.outputs, self.tidied.outputs, strict=True):
             keys.add(key := self.called.get(v.name) or self.names.new(v.name))
+            found.append((key, self._result(latest)))  # before it is called by its key: it may be a constant
             self.called.setdefault(v.name, key)
-            found.append((key, self._result(latest)))
         for (first, given), (_, latest) in zip(self.program.updates, self.tidied.updates, strict=True):
             key = self.called[first.name]
             keys.add(

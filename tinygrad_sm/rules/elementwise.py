@@ -1,7 +1,8 @@
 """Elementwise ops. The letters: x, a, b inputs; c a condition; lo, hi bounds; y output; g = dL/dy.
 
 Where an op has a kink: |x|, sign, floor and their like have derivative 0 at it; equal entries of maximum and minimum
-share the gradient; clip passes it on the bounds too; hypot has derivative 0 at (0, 0), and a^b by b at a = 0.
+share the gradient; clip passes it on the bounds too, and gives it to hi where lo is above; hypot has derivative 0 at
+(0, 0), and a^b by b at a = 0.
 """
 
 from math import log, pi, sqrt
@@ -71,9 +72,9 @@ elementwise(np.remainder,     r"a - b \lfloor a/b \rfloor",lambda g, y, a, b: g,
 elementwise(np.fmod,          r"a - b \, \mathrm{trunc}(a/b)", lambda g, y, a, b: g,
                                                            lambda g, y, a, b: -g * np.trunc(a / b))
 for name, raised in {"power": lambda a, b: a**b, "float_power": np.float_power}.items():     # ** knows squares
-    elementwise(raised,       r"a^{b}",                    lambda g, y, a, b: g * b * a ** (b - 1 + (b == 0)),
+    elementwise(raised,       r"a^{b}",                    lambda g, y, a, b: g * b * a ** (b - 1.0 + (b == 0)),
                                                            lambda g, y, a, b:
-        g * y * np.log(a + (a == 0)).astype(g.dtype),
+        g * y * np.log(1.0 * a + (a == 0)).astype(g.dtype),
                 name=name, numpy=(getattr(np, name),))
 elementwise(np.negative,      r"-x",                       lambda g, y, x: -g)
 elementwise(np.square,        r"x^2",                      lambda g, y, x: 2 * g * x)
@@ -87,18 +88,19 @@ elementwise(np.log,           r"\ln x",                    lambda g, y, x: g / x
 elementwise(np.log2,          r"\log_2 x",                 lambda g, y, x: g / (x * log(2)))
 elementwise(np.log10,         r"\log_{10} x",              lambda g, y, x: g / (x * log(10)))
 elementwise(np.log1p,         r"\ln(1 + x)",               lambda g, y, x: g / (1 + x))
-elementwise(np.logaddexp,     r"\ln(e^{a} + e^{b})",       lambda g, y, a, b: g * np.exp(a - y),
-                                                           lambda g, y, a, b: g * np.exp(b - y))
-elementwise(np.logaddexp2,    r"\log_2(2^{a} + 2^{b})",    lambda g, y, a, b: g * np.exp2(a - y),
-                                                           lambda g, y, a, b: g * np.exp2(b - y))
+logistic: Primitive = elementwise(sigmoid, r"\frac{1}{1 + e^{-x}}", lambda g, y, x: g * y * (1 - y))
+elementwise(np.logaddexp,     r"\ln(e^{a} + e^{b})",       lambda g, y, a, b: g * logistic(1.0 * a - b),
+                                                           lambda g, y, a, b: g * logistic(1.0 * b - a))
+elementwise(np.logaddexp2,    r"\log_2(2^{a} + 2^{b})",    lambda g, y, a, b: g * logistic(log(2) * a - log(2) * b),
+                                                           lambda g, y, a, b: g * logistic(log(2) * b - log(2) * a))
 elementwise(np.sin,           r"\sin x",                   lambda g, y, x: g * np.cos(x))
 elementwise(np.cos,           r"\cos x",                   lambda g, y, x: -g * np.sin(x))
 elementwise(np.tan,           r"\tan x",                   lambda g, y, x: g * (1 + y * y))
 elementwise(np.arcsin,        r"\arcsin x",                lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
 elementwise(np.arccos,        r"\arccos x",                lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
 elementwise(np.arctan,        r"\arctan x",                lambda g, y, x: g / (1 + x * x))
-elementwise(np.arctan2,       r"\mathrm{arctan2}(a, b)",   lambda g, y, a, b: g * b / (a * a + b * b),
-                                                           lambda g, y, a, b: -g * a / (a * a + b * b))
+elementwise(np.arctan2,       r"\mathrm{arctan2}(a, b)",   lambda g, y, a, b: g * b / np.hypot(a, b) ** 2,
+                                                           lambda g, y, a, b: -g * a / np.hypot(a, b) ** 2)
 elementwise(np.sinh,          r"\sinh x",                  lambda g, y, x: g * np.cosh(x))
 elementwise(np.cosh,          r"\cosh x",                  lambda g, y, x: g * np.sinh(x))
 elementwise(np.tanh,          r"\tanh x",                  lambda g, y, x: g * (1 - y * y))
@@ -110,7 +112,6 @@ elementwise(np.hypot,         r"\sqrt{a^2 + b^2}",         lambda g, y, a, b: g 
                                                            lambda g, y, a, b: g * b / (y + (y == 0)))
 elementwise(np.sinc,          r"\frac{\sin \pi x}{\pi x}", lambda g, y, x: g * dsinc(x))
 elementwise(erf,              r"\mathrm{erf}\, x",         lambda g, y, x: g * (2 / sqrt(pi)) * np.exp(-x * x))
-elementwise(sigmoid,          r"\frac{1}{1 + e^{-x}}",     lambda g, y, x: g * y * (1 - y))
 elementwise(relu,             r"\max(x, 0)",              lambda g, y, x: g * (x > 0))
 elementwise(np.deg2rad,       r"\frac{\pi}{180} x",        lambda g, y, x: g * (pi / 180), numpy=(np.radians,))
 elementwise(np.rad2deg,       r"\frac{180}{\pi} x",        lambda g, y, x: g * (180 / pi), numpy=(np.degrees,))
@@ -122,7 +123,7 @@ for extreme, formula in {np.maximum: r"\max(a, b)", np.minimum: r"\min(a, b)",
                                                            lambda g, y, a, b: g * (b == y) - g * (a == b) / 2)
 clamp = elementwise(np.clip,  r"\min(\max(x, l), h)",      lambda g, y, x, lo, hi: g * above(x, lo) * above(hi, x),
                                                            lambda g, y, x, lo, hi: g * (x < lo) * above(hi, lo),
-                                                           lambda g, y, x, lo, hi: g * (x > hi))
+                                                           lambda g, y, x, lo, hi: g * ((x > hi) >= above(hi, lo)))
 choose = elementwise(np.where, r"a \text{ if } c \text{ else } b", None,
                                                            lambda g, y, c, a, b: np.where(c, g, 0),
                                                            lambda g, y, c, a, b: np.where(c, 0, g))

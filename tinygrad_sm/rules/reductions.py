@@ -14,7 +14,7 @@ from .shapes import axes_of
 
 def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     """Repeat g, a reduction's result, along the axes of x that the reduction took away."""
-    if axis is not None and not keepdims:
+    if axis is not None and not keepdims and np.ndim(x):
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, np.shape(x))
 

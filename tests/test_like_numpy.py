@@ -1,0 +1,263 @@
+"""Calls made in other ways, integers among floats, and what NumPy refuses: as NumPy has it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinygrad_sm as tg
+from tinygrad_sm.errors import DataError, GradientError, LinAlgError, ShapeError, UnsupportedError
+
+V = np.array([3.0, 1.0, 2.0])
+M = np.arange(12.0).reshape(3, 4)
+
+
+def leaf(data: Any, dtype: Any = np.float64) -> tg.Tensor:
+    return tg.Tensor(np.array(data, dtype), requires_grad=True)
+
+
+def slope(f: Any, at: float, h: float = 1e-6) -> Any:
+    return (f(at + h) - f(at - h)) / (2 * h)
+
+
+# ---- a Tensor that is given by its keyword ----
+
+KEYWORDS = [
+    "np.argmax(a=t)", "np.allclose(V, b=t)", "np.zeros_like(a=t)", "np.any(a=t)", "np.isclose(V, b=t)",
+    "np.isin(V, test_elements=t)", "np.argsort(a=t)", "np.searchsorted(V, v=t)", "np.digitize(V, bins=u)",
+    "np.array_equal(V, a2=t)", "np.bincount([0, 1, 1], weights=t)", "np.any(V, where=u > 1)", "np.sum(a=t)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", KEYWORDS)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_a_tensor_by_its_keyword(call: str, requires_grad: bool) -> None:
+    t, u = tg.Tensor(V, requires_grad=requires_grad), tg.Tensor([1.0, 2.0, 2.5])
+    found = eval(call, {"np": np, "V": V, "t": t, "u": u})
+    expected = eval(call, {"np": np, "V": V, "t": V, "u": u.numpy()})
+    assert np.array_equal(found.data if isinstance(found, tg.Tensor) else found, expected)
+
+
+# ---- integers beside floats ----
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.int64])
+def test_gradients_beside_integers_that_would_run_over(dtype: Any) -> None:
+    most = int(min(np.iinfo(dtype).max, 50_000))
+    n = np.array([most], dtype)
+    cases = {
+        "arctan2": (lambda a: np.arctan2(a, n), lambda a: np.arctan2(a, float(most)), 1.0),
+        "of arctan2": (lambda a: np.arctan2(n, a), lambda a: np.arctan2(float(most), a), 1.0),
+        "hypot": (lambda a: np.hypot(a, n), lambda a: np.hypot(a, float(most)), float(most)),
+        "power": (lambda a: n**a, lambda a: float(most) ** a, 1.5),
+        "logaddexp": (lambda a: np.logaddexp(n, a), lambda a: np.logaddexp(float(most), a), float(most)),
+    }
+    for name, (ours, plain, at) in cases.items():
+        a = leaf([at])
+        ours(a).sum().backward()
+        np.testing.assert_allclose(a.grad.data, [slope(plain, at, 1e-4)], rtol=1e-5, err_msg=name)
+
+
+def test_a_negative_integer_exponent() -> None:
+    a = leaf([1.01])
+    (a ** np.array([-128], np.int8)).sum().backward()
+    np.testing.assert_allclose(a.grad.data, -128 * 1.01**-129.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("x", [
+    np.full((4, 4), 200, np.uint8), np.array([78], np.int8), np.array([50_000, 50_000], np.int32),
+], ids=["uint8", "int8", "int32"])  # fmt: skip
+@pytest.mark.parametrize("order", [None, 0, 1, 2, -1, np.inf])
+def test_norms_of_integers(x: Any, order: Any) -> None:
+    if x.ndim == 2 and order == 0:
+        pytest.skip("no norm of matrices")
+    found, expected = np.linalg.norm(tg.Tensor(x), order), np.linalg.norm(x, order)
+    assert found.dtype == expected.dtype == np.float64
+    np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+
+
+def test_averages_of_integers() -> None:
+    x, weights = np.array([1, 2, 4], np.int8), np.array([100, 100, 100], np.int8)
+    np.testing.assert_allclose(np.average(tg.Tensor(x), weights=weights).data, 7 / 3)
+
+
+@pytest.mark.parametrize("function", [np.tril, np.triu])
+@pytest.mark.parametrize("x", [np.ones((2, 3), bool), np.arange(6).reshape(2, 3), V], ids=str)
+def test_triangles_keep_the_dtype_and_take_vectors(function: Any, x: Any) -> None:
+    for k in -1, 0, 1:
+        found, expected = function(tg.Tensor(x), k), function(x, k)
+        assert found.dtype == expected.dtype
+        assert np.array_equal(found.data, expected)
+
+
+def test_quantiles_keep_float32() -> None:
+    for q in 0, 0.5, 1:
+        assert np.quantile(leaf(V, np.float32), q).dtype == np.float32
+
+
+# ---- gradients at the edges ----
+
+
+def test_bincount_has_a_gradient_by_its_weights() -> None:
+    places = np.array([0, 2, 2, 0])
+    w, u = leaf([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 10.0, 100.0, 0.0])
+    y = np.bincount(places, w, minlength=4)
+    assert np.array_equal(y.data, np.bincount(places, w.numpy(), minlength=4))
+    (y * u).sum().backward()
+    assert w.grad.tolist() == u[places].tolist()
+    assert np.bincount(tg.Tensor(places)).tolist() == [2, 0, 2]
+    with pytest.raises(ShapeError, match=r"\(3,\) weights for \(4,\)"):
+        np.bincount(places, leaf(V))
+    with pytest.raises(UnsupportedError, match=r"np\.bincount"):
+        np.histogram(V, weights=leaf(V))
+    assert np.array_equal(np.histogram(tg.Tensor(V), weights=tg.Tensor(V))[0], np.histogram(V, weights=V)[0])
+
+
+def test_clip_where_the_lower_bound_is_above_the_upper_one() -> None:
+    x, lo, hi = leaf([0.0, 2.0, 5.0]), leaf([3.0, 3.0, 3.0]), leaf([1.0, 1.0, 1.0])
+    np.clip(x, lo, hi).sum().backward()
+    assert [t.grad.tolist() for t in (x, lo, hi)] == [[0, 0, 0], [0, 0, 0], [1, 1, 1]]
+    hi.zero_grad()
+    np.clip(x, None, hi).sum().backward()
+    assert hi.grad.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("size", [1.0, 1e6, 1e8])
+def test_logaddexp_shares_the_gradient_also_of_large_numbers(size: float) -> None:
+    a, b = leaf([size], np.float32), leaf([size], np.float32)
+    for function in np.logaddexp, np.logaddexp2:
+        a.zero_grad(), b.zero_grad()
+        function(a, b).sum().backward()
+        assert (a.grad.item(), b.grad.item()) == (0.5, 0.5)
+    a = leaf([np.inf])
+    np.logaddexp(a, 0.0).sum().backward()
+    assert a.grad.item() == 1
+    second = tg.grad(tg.grad(lambda x: np.logaddexp(x, 1.0)))(1.0)
+    np.testing.assert_allclose(second, 0.25)
+
+
+@pytest.mark.parametrize("function", [np.sum, np.max, np.min, np.nansum])
+@pytest.mark.parametrize("axis", [0, -1, None])
+def test_the_axis_of_a_number(function: Any, axis: Any) -> None:
+    x = leaf(2.0)
+    function(x, axis=axis).backward()
+    assert (x.grad.item(), x.grad.shape) == (1, ())
+
+
+def test_modf_of_infinities() -> None:
+    x = np.array([np.inf, -np.inf, 2.5, -0.25])
+    for found, expected in zip(np.modf(tg.Tensor(x)), np.modf(x), strict=True):
+        assert np.array_equal(found.data, expected)
+
+
+def test_a_leaf_that_is_frozen_after_it_was_read_was_not_changed() -> None:
+    w, x = leaf(V), leaf(V)
+    loss = (w * x).sum()
+    w.requires_grad = False
+    loss.backward()
+    assert x.grad.tolist() == V.tolist()
+
+
+# ---- what NumPy refuses ----
+
+REFUSED: list[tuple[str, type[Exception], str]] = [
+    ("np.quantile(t, -0.1)", DataError, "from 0 to 1"),
+    ("np.quantile(t, np.nan)", DataError, "from 0 to 1"),
+    ("np.percentile(t, -5)", DataError, "from 0 to 100"),
+    ("np.percentile(t, [50, 101])", DataError, "from 0 to 100"),
+    ("np.vecdot(m, np.ones(1))", ShapeError, "of one length"),
+    ("np.average(m, axis=0, weights=np.ones(1))", ShapeError, r"weights of shape \(1,\)"),
+    ("np.vsplit(t, 3)", ShapeError, "2 at least"),
+    ("np.dsplit(m, 2)", ShapeError, "3 at least"),
+    ("np.hsplit(t[0], 1)", ShapeError, "1 at least"),
+    ("np.linalg.matrix_power(t, 1)", ShapeError, "square"),
+    ("np.linalg.matrix_power(m, 2)", ShapeError, "square"),
+    ("np.triu(t[0])", ShapeError, "reshape"),
+    ("np.diff(t, -1)", DataError, "n must be"),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "words"), REFUSED, ids=[call for call, *_ in REFUSED])
+def test_refused(call: str, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        eval(call, {"np": np, "t": leaf(V), "m": leaf(M)})
+    with pytest.raises((ValueError, IndexError, TypeError, np.linalg.LinAlgError)):
+        eval(call, {"np": np, "t": V, "m": M})
+
+
+@pytest.mark.parametrize("start", range(-3, 4))
+@pytest.mark.parametrize("axis", range(-3, 3))
+def test_rollaxis(axis: int, start: int) -> None:
+    x = np.ones((2, 3, 4))
+    assert np.rollaxis(tg.Tensor(x), axis, start).shape == np.rollaxis(x, axis, start).shape
+
+
+@pytest.mark.parametrize("call", [
+    "np.linalg.cholesky(s - 2)", "np.linalg.inv(s * 0)", "np.linalg.solve(s * 0, s)",
+    "np.linalg.svd(s * np.nan)", "np.linalg.matrix_power(s * 0, -1)",
+])  # fmt: skip
+def test_matrices_without_what_is_asked_for(call: str) -> None:
+    with np.errstate(all="ignore"):
+        for s in np.eye(2), leaf(np.eye(2)):
+            with pytest.raises(np.linalg.LinAlgError):
+                eval(call, {"np": np, "s": s})
+        with pytest.raises(LinAlgError, match=r"(?i)positive definite|singular|converge"):
+            eval(call, {"np": np, "s": leaf(np.eye(2))})
+    with pytest.raises(ShapeError, match="square"):
+        np.linalg.inv(leaf(M))
+
+
+# ---- primitives and transforms that are told wrongly ----
+
+
+def test_a_primitive_has_one_rule_for_each_input() -> None:
+    with pytest.raises(UnsupportedError, match="no rule"):
+        tg.primitive(lambda x: x, "x", name="forgotten")
+    with pytest.raises(UnsupportedError, match=r"1 rules, but it has inputs \('a', 'b'\)"):
+        tg.primitive(lambda a, b: a * b, "a b", lambda g, y, a, b: g * b, name="half")
+
+
+def test_a_rule_that_says_that_its_results_fit_is_not_looked_at() -> None:
+    looked_at = tg.primitive(lambda x: x * 1, "x", lambda g, y, x: g.sum(), name="looked at")
+    with pytest.raises(GradientError, match="rule of looked at"):
+        looked_at(leaf(V)).sum().backward()
+    assert not looked_at.fits
+    assert tg.primitive(lambda x: x * 1, "x", lambda g, y, x: g, name="trusted", fits=True).fits
+
+
+def test_grad_wants_a_real_number() -> None:
+    for f in (lambda x: np.all(x > 0), lambda x: np.argmax(x), lambda x: np.sum(x > 0), lambda x: 3):
+        with pytest.raises(GradientError, match="no derivative"):
+            tg.grad(f)(V)
+    assert tg.grad(lambda x: 3.0)(V).tolist() == [0, 0, 0]
+
+
+def test_argnums_are_numbers_and_name_each_argument_once() -> None:
+    for argnums in (0, 0), (0, -2):
+        with pytest.raises(UnsupportedError, match="twice"):
+            tg.grad(lambda a, b: a * b, argnums)(1.0, 2.0)
+    with pytest.raises(UnsupportedError, match="'x'"):
+        tg.grad(lambda a: a, "x")(1.0)
+
+
+def test_a_gradient_by_many_numbers_takes_time_in_proportion() -> None:
+    calls = 0
+
+    class Counted(list[float]):
+        def __iter__(self) -> Any:
+            nonlocal calls
+            calls += 1
+            return super().__iter__()
+
+    tg.grad(lambda x: sum(x))(Counted([1.0] * 50))
+    assert calls < 20
+
+
+def test_a_constant_result_stands_in_the_readable_source() -> None:
+    program = tg.trace(tg.grad(lambda x, unused: (x * x).sum(), (0, 1)), V, V)
+    names: dict[str, Any] = {}
+    exec(program.source(), names)
+    found = list(names["program"](V, V).values())
+    assert [array.tolist() for array in found] == [(2 * V).tolist(), [0, 0, 0]]
