@@ -670,3 +670,26 @@ def test_a_long_chain() -> None:
         return x
 
     check(tg.trace(f, X))
+
+
+def test_the_gradients_of_all_parameters_are_returned_whatever_their_names_and_dtypes() -> None:
+    named = tg.Tensor(np.array([1.0, 2.0], np.float32), requires_grad=True, name="a")
+    nameless = [tg.Tensor([3.0, 4.0], requires_grad=True)]
+    x = np.array([0.5, -1.0])
+
+    def f(x: Any) -> Any:
+        loss = ((named * x + nameless[0]) ** 2).sum()
+        loss.backward()
+        return loss
+
+    program = tg.trace(f, x)
+    scope: dict[str, Any] = {}
+    exec(program.source(), scope)
+    read = {"a": named, "p1": nameless[0]}
+    found = scope["program"](x, *[read[v.name].data for v in program.inputs if v.kind == "parameter"])
+    f(x)
+    loss, *gradients = found.values()
+    assert loss == f(x).item()
+    half = sorted(t.grad.data.tolist() for t in (named, nameless[0]))  # of two passes
+    assert sorted((2 * g).tolist() for g in gradients) == half
+    assert sorted(str(g.dtype) for g in gradients) == ["float32", "float64"]

@@ -93,8 +93,8 @@ class Tensor(ArrayLike):
         if value:
             dtype = self._data.dtype if self._data.dtype.kind == "f" else np.float64
             self._data = np.array(self._data, dtype, order="C")  # in the order of the gradients to come
-            self._changed()
         self._requires_grad = bool(value)
+        self._changed()
 
     @property
     def grad(self) -> Tensor | None:

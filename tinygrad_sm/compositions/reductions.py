@@ -57,7 +57,8 @@ def freedom(x: Array, axis: Axis, ddof: float, correction: float | None) -> Any:
 
 def real(x: Array) -> Array:
     """Integers as real numbers, so that products and sums do not run over."""
-    return x if np.result_type(x).kind == "f" else np.multiply(x, 1.0)
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    return x if x.dtype.kind == "f" else np.multiply(x, 1.0)
 
 
 @composition(np.average)

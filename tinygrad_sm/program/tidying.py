@@ -46,6 +46,7 @@ class Tidied:
         self.numbers: dict[str, tuple[str, int]] = {}
         self.named: dict[str, str] = {}
         self.made: dict[str, Equation] = {}
+        self._back: set[str] = set()  # what the backward passes make
         for e in program:
             e = self._tidied(e)
             same = self._same(e)
@@ -61,9 +62,7 @@ class Tidied:
         scopes = [self.made[v.name].scope[:1] for v in self._ends() if v.name in self.made]
         if ("backward",) not in scopes and ("update",) not in scopes:
             read = {x.name for e in program for x in e.reads} | {v.name for v in self.outputs}
-            ends = [e for e in program if e.scope[:1] == ("backward",) and e.name not in read]
-            ends = [e for e in ends if not nameless(e.output)] or ends
-            self.gradients = [e.output for e in ends]
+            self.gradients = [e.output for e in program if e.name in self._back and e.name not in read]
         self.slopes = [self.known.get(v.name, v) for v in self.gradients]
         self.results = [*self.outputs, *self.slopes]
         self.wanted = [*self._ends(), *self.slopes]
@@ -118,7 +117,11 @@ class Tidied:
             key: substitute(value, lambda x: self.known.get(x.name, x) if isinstance(x, Variable) else x)
             for key, value in e.attrs.items()
         }
-        return replace(e, inputs=tuple(inputs), attrs=attrs)
+        cast = key_of(e) == "astype" and e.inputs[0].name in self._back  # a gradient in a parameter's dtype
+        scope = ("backward",) if cast else e.scope
+        if scope[:1] == ("backward",):
+            self._back.add(e.name)
+        return replace(e, inputs=tuple(inputs), attrs=attrs, scope=scope)
 
     def _same(self, e: Equation) -> Variable | None:
         """What an equation's result is without computing it: an input, or a constant."""
