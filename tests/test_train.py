@@ -20,6 +20,7 @@ import pytest
 
 from tinygrad_sm import checkpoint, data, manual_seed, nn, optim, plots, train
 from tinygrad_sm.errors import CheckpointError, DataError, GradientError, MissingError, TinygradError
+from tinygrad_sm.train.layers import shape_behind
 
 MOONS = data.moons(60, noise=0.2, rng=0)
 X, T = MOONS.inputs, MOONS.labels
@@ -570,6 +571,10 @@ def test_what_a_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+SOUND = [
+    {"layer": "Linear", "in_features": 2, "out_features": 8}, {"layer": "Tanh"},
+    {"layer": "Linear", "in_features": 8, "out_features": 2},
+]  # fmt: skip
 HOSTILE: dict[str, dict[str, Any]] = {
     "another kind": {"kind": "checkpoint"},
     "no layers": {"layers": None},
@@ -589,6 +594,10 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "another width": {"mean": np.zeros(3), "scale": np.ones(3)},
     "no mean": {"mean": None},
     "a scalar mean": {"mean": np.zeros(()), "scale": np.ones(())},
+    "a slope that is none": {"layers": [*SOUND, {"layer": "LeakyReLU", "negative_slope": "x"}]},
+    "a slope beyond all numbers": {"layers": [*SOUND, {"layer": "LeakyReLU", "negative_slope": 10**400}]},
+    "an axis that is none": {"layers": [*SOUND, {"layer": "Flatten", "start_dim": 1.0, "end_dim": -1}]},
+    "no rows of its own": {"layers": [*SOUND, {"layer": "Flatten", "start_dim": 0, "end_dim": -1}]},
     "no weights": {"network": {}},
     "weights that are none": {"network": {"0.weight": 1}},
 }
@@ -605,12 +614,124 @@ def test_a_file_that_is_no_model_is_refused(
         train.Classifier.load(path)
 
 
+def described_model(layers: list[dict[str, Any]], side: int, **weights: Any) -> dict[str, Any]:
+    """What a file says of a classifier of square pictures."""
+    shape = (1, side, side)
+    return {
+        "kind": "classifier", "layers": layers, "classes": ["up", "down"], "features": [],
+        "mean": np.zeros(shape, np.int8), "scale": np.ones(shape, np.int8), "network": weights,
+    }  # fmt: skip
+
+
+def heavy_model(kind: str) -> tuple[dict[str, Any], bool]:
+    """A small file of a model that would take hours or gigabytes, and whether it is one."""
+    pixel = np.ones((1, 1, 1, 1), np.float32)
+    window = {"kernel_size": [64, 64], "stride": [1, 1], "padding": [0, 0], "dilation": [1, 1]}
+    conv = {"layer": "Conv2d", "in_channels": 1, "out_channels": 1, **window}
+    if kind == "padding":
+        layer = {**conv, "kernel_size": [1, 1], "padding": [64, 64]}
+        weights = {f"{i}.{name}": pixel[0, 0, 0] for i in range(200) for name in ("weight", "bias")}
+        weights |= {f"{i}.weight": pixel for i in range(200)}
+        return described_model([layer] * 200, 1, **weights), False
+    if kind == "pools":
+        layer = {"layer": "MaxPool2d", **window, "padding": [32, 32]}
+        return described_model([layer] * 300, 8), False
+    pool = {"layer": "AvgPool2d", **window, "stride": [64, 64]}
+    del pool["dilation"]
+    layers = [conv, pool, {"layer": "Flatten", "start_dim": 1, "end_dim": -1}]
+    layers.append({"layer": "Linear", "in_features": 9, "out_features": 2})
+    weights = {"0.weight": np.ones((1, 1, 64, 64), np.float32), "0.bias": np.ones(1, np.float32)}
+    weights |= {"3.weight": np.ones((2, 9), np.float32), "3.bias": np.ones(2, np.float32)}
+    return described_model(layers, 300, **weights), True
+
+
+@pytest.mark.thread_unsafe(reason="tracemalloc sees all threads")
+@pytest.mark.parametrize("kind", ["large window", "padding", "pools"])
+def test_loading_a_model_costs_no_more_than_its_file_is_large(tmp_path: Path, kind: str) -> None:
+    import time
+    import tracemalloc
+
+    path = tmp_path / "model.npz"
+    state, fits = heavy_model(kind)
+    checkpoint.save(path, state)
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        if fits:
+            train.Classifier.load(path)
+        else:
+            with pytest.raises(CheckpointError, match="not one logit for each"):
+                train.Classifier.load(path)
+        took, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert took < 5
+    assert peak < 20 * path.stat().st_size
+
+
+BEHIND = [
+    nn.Linear(3, 5), nn.Conv2d(3, 2, (2, 3), stride=2, padding=(1, 0), dilation=(2, 1)), nn.MaxPool2d((2, 3)),
+    nn.MaxPool2d(3, stride=1, padding=1), nn.AvgPool2d(2, padding=1), nn.BatchNorm1d(3), nn.BatchNorm2d(3),
+    nn.Flatten(), nn.Flatten(2), nn.Flatten(1, 2), nn.Flatten(-1, -2), nn.Flatten(0, 0), nn.Flatten(9),
+    nn.Tanh(), nn.Dropout(), nn.GELU(), nn.LeakyReLU(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", BEHIND, ids=repr)
+def test_shapes_are_worked_out_as_the_layers_give_them(layer: nn.Module) -> None:
+    layer = nn.Sequential(layer).eval()
+    for row in ((), (3,), (2,), (3, 3), (4, 3), (3, 4, 5), (2, 7, 3), (3, 1, 1), (2, 3, 4, 5)):
+        try:
+            expected = np.shape(layer(np.zeros((2, *row))))[1:]
+        except TinygradError:
+            with pytest.raises(CheckpointError, match="does not take rows"):
+                shape_behind(layer, row)
+        else:
+            assert shape_behind(layer, row) == expected
+    with pytest.raises(CheckpointError, match="does not take rows"):
+        shape_behind(nn.Sequential(nn.Flatten(0, 1)), (3, 4))  # rows stay apart
+
+
 def test_any_state_that_is_no_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     for state in ({}, {"kind": "classifier"}, {"a": np.zeros(3)}):
         checkpoint.save(path, state)
         with pytest.raises(CheckpointError):
             train.Classifier.load(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_model_whose_weights_are_not_finite_is_neither_written_nor_read(
+    trained: train.Classifier, tmp_path: Path, value: float
+) -> None:
+    path = tmp_path / "model.npz"
+    trained.save(path)
+    good = path.read_bytes()
+    state = checkpoint.load(path)
+    bias = np.array(state["network"]["0.bias"], np.float64)  # 1e300 does not fit into the model's float32
+    bias[3] = value
+    checkpoint.save(path, {**state, "network": {**state["network"], "0.bias": bias}})
+    with pytest.raises(CheckpointError, match=r"model\.npz' is not a model: 0\.bias is not finite"):
+        train.Classifier.load(path)
+    path.write_bytes(good)
+    broken = train.Classifier.load(path)
+    with np.errstate(over="ignore"):
+        broken.network[0].bias.data = bias.astype(np.float32)
+    with pytest.raises(CheckpointError, match=r"0\.bias is not finite"):
+        broken.save(path)
+    assert path.read_bytes() == good
+
+
+def test_what_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    standardizer = data.Standardizer([0, 0], [1, 1])
+    for classes in ([0, 1], ["up", "up"], ["up", "down", "left"]):
+        with pytest.raises(CheckpointError, match=r"cannot write .*class"):
+            train.Classifier(train.mlp([2, 2]), classes, standardizer=standardizer).save(path)
+    dropout = nn.Dropout(np.float64(0.5))
+    model = train.Classifier(nn.Sequential(dropout, nn.Linear(2, 2)), "ab", standardizer=standardizer)
+    model.save(path)
+    assert repr(train.Classifier.load(path)) == repr(model)
 
 
 def test_networks_that_do_not_fit_are_errors() -> None:

@@ -43,9 +43,7 @@ __all__ = ["load", "save", "sweep"]
 NDArray = np.ndarray[Any, np.dtype[Any]]
 Serialise = Callable[[dict[str, Any]], Callable[[BinaryIO], Any]]  # checks a state, gives what writes it
 Read = Callable[[BinaryIO, int], dict[str, Any]]  # of a file and its size
-MANIFEST = "manifest.json"
-FORMAT, VERSION = "tinygrad_sm", 1
-LONGEST = 100  # letters of a path in the name of its member, which a zip cannot have of any length
+MANIFEST, FORMAT, VERSION = "manifest.json", "tinygrad_sm", 1
 DTYPES = ("|b1", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "<f2", "<f4", "<f8")
 
 
@@ -191,7 +189,7 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
         if isinstance(here, np.ndarray):
             array = _array(here, path)
             name = re.sub(r"[^A-Za-z0-9_.-]+", "_", ".".join(map(str, path)))
-            member = f"{name[:LONGEST]}.npy"
+            member = f"{name[:100]}.npy"  # a zip takes no name of any length
             while member in arrays:
                 member = f"{len(arrays)}_{member}"
             arrays[member] = array
@@ -216,10 +214,10 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
         )
 
     try:
-        values = value(state, [])
-        about = {"format": FORMAT, "version": VERSION, "values": values, "numbered": numbered}
-        text = json.dumps({**about, "arrays": entries}, ensure_ascii=False)  # escaped, two letters can be one
-        manifest = text.encode("utf-8", "surrogatepass")
+        about = {"format": FORMAT, "version": VERSION, "values": value(state, [])}
+        about |= {"numbered": numbered, "arrays": entries}
+        # not escaped: of escapes two letters may come back as one
+        manifest = json.dumps(about, ensure_ascii=False).encode("utf-8", "surrogatepass")
     except (RecursionError, ValueError) as error:
         raise CheckpointError(f"the state does not fit into a file: {error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -19,8 +19,12 @@ from ..random import generator
 from .evaluation import Evaluation, log_probabilities, logits, measure
 from .fitting import fit
 from .history import History
+from .layers import described, rebuilt, shape_behind
 
 __all__ = ["Classifier", "mlp"]
+
+# what a state that is no model leads to
+REFUSED = (TinygradError, LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -28,32 +32,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
     "silu": nn.SiLU,
 }
-# what a file may name: a layer's class, and the settings that make it anew
-WINDOW = ("kernel_size", "stride", "padding", "dilation")
-LAYERS: dict[str, tuple[str, ...]] = {
-    "Conv2d": ("in_channels", "out_channels", *WINDOW),
-    "MaxPool2d": WINDOW,
-    "AvgPool2d": ("kernel_size", "stride", "padding"),
-    "BatchNorm1d": ("num_features", "eps", "momentum"),
-    "BatchNorm2d": ("num_features", "eps", "momentum"),
-    "Linear": ("in_features", "out_features"),
-    "Dropout": ("p",),
-    "LeakyReLU": ("negative_slope",),
-    "GELU": ("approximate",),
-    "Flatten": ("start_dim", "end_dim"),
-    "ReLU": (),
-    "SiLU": (),
-    "Sigmoid": (),
-    "Tanh": (),
-}
-# what the shape of its weight begins with; the size of a window follows
-WEIGHTS: dict[str, tuple[str, ...]] = {
-    "Linear": ("out_features", "in_features"),
-    "Conv2d": ("out_channels", "in_channels"),
-    "BatchNorm1d": ("num_features",),
-    "BatchNorm2d": ("num_features",),
-}
-WIDEST = 64  # what a file may ask of a window: nothing that takes memory
 
 
 def mlp(
@@ -187,8 +165,8 @@ class Classifier:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all that predicting needs to a `.npz` file, whole or not at all, without pickle.
 
-        Raises CheckpointError for layers that a file cannot name, and where it cannot be written; DataError
-        before `fit`.
+        Raises CheckpointError for layers that a file cannot name, for whatever else `load` would refuse, such
+        as weights that are not finite, and where it cannot be written; DataError before `fit`.
         """
         if self.standardizer is None:
             raise DataError("this Classifier is not trained yet: call fit first")
@@ -201,6 +179,10 @@ class Classifier:
             "scale": self.standardizer.scale,
             "network": self.network.state_dict(),
         }
+        try:
+            assembled(state)
+        except REFUSED as error:
+            raise CheckpointError(f"cannot write {str(path)!r}: {error}") from error
         files.save(path, state)
 
     @classmethod
@@ -208,50 +190,29 @@ class Classifier:
         """The classifier in a file that `save` wrote. Raises CheckpointError whatever is wrong with it."""
         state = files.load(path)
         try:
-            if state["kind"] != "classifier":
-                raise CheckpointError("it holds another kind of state")
-            names, features = state["classes"], state["features"]
-            if not all(type(name) is str for name in [*names, *features]) or len(set(names)) != len(names):
-                raise CheckpointError("its classes have no names, or the same")
-            network = nn.Sequential(
-                *(rebuilt(i, layer, state["network"]) for i, layer in enumerate(state["layers"]))
-            )
-            network.load_state_dict(state["network"])
-            model = cls(network, names, features, Standardizer(state["mean"], state["scale"]))
-            model.logits(state["mean"][np.newaxis])  # the parts fit together
-        except (TinygradError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            return cls(*assembled(state))
+        except REFUSED as error:
             raise CheckpointError(f"{str(path)!r} is not a model: {error}") from error
-        return model
 
 
-def described(layer: nn.Module) -> dict[str, Any]:
-    """A layer as data: its class's name and its settings."""
-    name = type(layer).__name__
-    if type(layer) is not getattr(nn, name, None) or name not in LAYERS:
-        raise CheckpointError(f"a model's file cannot hold a layer {name}; it can hold {', '.join(LAYERS)}")
-    description = {"layer": name, **{setting: getattr(layer, setting) for setting in LAYERS[name]}}
-    state = layer.state_dict()
-    again = rebuilt(0, description, {f"0.{key}": array for key, array in state.items()})
-    if repr(again) != repr(layer) or again.state_dict().keys() != state.keys():
-        raise CheckpointError(f"a model's file cannot hold {layer!r}; it can hold {again!r}")
-    return description
-
-
-def rebuilt(i: int, description: dict[str, Any], state: dict[str, NDArray[Any]]) -> nn.Module:
-    """The layer again; a CheckpointError where it is unknown, or of another size than its weight."""
-    settings = dict(description)
-    name = settings.pop("layer")
-    if name not in LAYERS or settings.keys() != set(LAYERS[name]):
-        raise CheckpointError(f"layer {i} is unknown")
-    options: dict[str, Any] = {}
-    for window in settings.keys() & set(WINDOW):
-        settings[window] = tuple(settings[window])
-        if not all(type(n) is int and n <= WIDEST for n in settings[window]):
-            raise CheckpointError(f"layer {i} has no {window}, or one wider than {WIDEST}")
-    if name in WEIGHTS:
-        weight = state.get(f"{i}.weight", np.empty(()))
-        if weight.shape != (*(settings[size] for size in WEIGHTS[name]), *settings.get("kernel_size", ())):
-            raise CheckpointError(f"layer {i} has another size than its weight, {weight.shape}")
-        options = {"dtype": weight.dtype} if name.startswith("Batch") else {"dtype": weight.dtype, "rng": 0}
-    make: Callable[..., nn.Module] = getattr(nn, name)
-    return make(**settings, **options)
+def assembled(state: dict[str, Any]) -> tuple[nn.Sequential, list[str], list[str], Standardizer]:
+    """The parts of a classifier, which fit together; it costs no more than the state is large."""
+    if state["kind"] != "classifier":
+        raise CheckpointError("it holds another kind of state")
+    names, features, weights = state["classes"], state["features"], state["network"]
+    if not all(type(name) is str for name in [*names, *features]) or len(set(names)) != len(names):
+        raise CheckpointError("its classes have no names, or the same")
+    network = nn.Sequential(*(rebuilt(i, layer, weights) for i, layer in enumerate(state["layers"])))
+    with np.errstate(all="ignore"):  # what is not finite then is found below
+        network.load_state_dict(weights)
+    for name, array in network.state_dict().items():
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{name} is not finite; train anew with a lower learning rate")
+    standardizer = Standardizer(state["mean"], state["scale"])
+    row = np.shape(state["mean"])
+    if (given := shape_behind(network, row)) != (len(names),):
+        raise CheckpointError(
+            f"from a row of shape {row} the network gives shape {given}, not one logit for each of "
+            f"{len(names)} classes"
+        )
+    return network, names, features, standardizer
