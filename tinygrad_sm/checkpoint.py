@@ -199,9 +199,7 @@ def _npz(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
             if here and all(type(key) is int for key in here):
                 numbered.append(path)
             elif not all(isinstance(key, str) for key in here):
-                raise CheckpointError(
-                    f"{_at(path)} is a dict with keys that are neither all texts nor all ints"
-                )
+                raise CheckpointError(f"{_at(path)} is a dict whose keys are not all texts, nor all ints")
             return {key: value(inner, [*path, key]) for key, inner in here.items()}
         if isinstance(here, list | tuple):
             return [value(inner, [*path, i]) for i, inner in enumerate(here)]
