@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import gc
 import itertools
@@ -10,7 +11,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -406,6 +407,7 @@ def test_no_grad_around_the_call() -> None:
 
 def refused(f: Any, *args: Any, words: str, times: int = 4) -> None:
     fast = tg.compile(f)
+
     def calls() -> None:
         for _ in range(times):
             fast(*args)
@@ -1035,3 +1037,216 @@ def test_an_argument_in_the_memory_of_a_parameter_later_on() -> None:
         assert_same(eager(np.arange(3.0)), step(np.arange(3.0)))
     with pytest.raises(TraceError):  # what it gives depends on where its argument lies
         step(v.data)
+
+
+# ---- leaves, steps, axes and results of a recorded function ----
+
+
+def one_leaf(x: Any) -> Any:
+    t = tg.Tensor(x, requires_grad=True)
+    (t * t).sum().backward()
+    return t.grad
+
+
+def asked_later(x: Any) -> Any:
+    t = tg.Tensor(x)
+    t.requires_grad = True
+    (t * t).sum().backward()
+    return t.grad
+
+
+def filled_later(x: Any) -> Any:
+    t = tg.Tensor(np.zeros(1), requires_grad=True)
+    t.data = x
+    (t * t).sum().backward()
+    return t.grad
+
+
+def a_layer(x: Any) -> Any:
+    return nn.Linear(1, 2, dtype=np.float64)(x)
+
+
+def a_random_leaf(x: Any) -> Any:
+    return (tg.Tensor(np.random.rand(3), requires_grad=True) * x).sum()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("f", [one_leaf, asked_later, filled_later, a_layer, a_random_leaf])
+def test_leaves_that_are_made_inside_are_refused(f: Any) -> None:
+    refused(f, np.ones(1), words=r"make it outside, or differentiate with tg\.grad", times=1)
+    with pytest.raises(TraceError, match="make it outside"):
+        tg.trace(f, np.ones(1))
+
+
+def test_leaves_that_transforms_make_of_what_is_no_argument() -> None:
+    def f(x: Any) -> Any:
+        slope = tg.grad(lambda a: a**3)(2.0)
+        _, slopes = tg.jvp(lambda a: a * x, (np.ones(2),), (np.ones(2),))
+        return x * slope + slopes + tg.vjp(lambda a: a, 2.0)[1](np.ones(()))[0]
+
+    fast = tg.compile(f)
+    for i in range(4):
+        assert_same(f(np.full(2, float(i))), fast(np.full(2, float(i))))
+
+
+def test_a_constant_that_is_set_to_an_argument_follows_it() -> None:
+    def f(x: Any) -> Any:
+        t = tg.Tensor(np.zeros(1))
+        t.data = x
+        return t * 2
+
+    fast = tg.compile(f)
+    for i in (1, 1, 1, 5):
+        assert_same(fast(np.full(1, float(i))), np.full(1, 2.0 * i))
+
+
+def test_copies_of_arguments_are_refused() -> None:
+    refused(lambda x: copy.copy(x) * 2, np.ones(2), words=r"copy\(\) reads")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_several_steps_in_one_call(name: str) -> None:
+    def training() -> Any:
+        w = [tg.Tensor(np.ones(3), requires_grad=True) for _ in range(2)]
+        opt = OPTIMIZERS[name](w)
+
+        def step(x: Any) -> Any:
+            for i in range(3):
+                opt.zero_grad()
+                loss = ((w[0] * x) ** 2).sum() if i == 1 else ((w[0] * x - w[1]) ** 2).sum()
+                loss.backward()
+                opt.step()
+            return loss
+
+        return step, w, opt
+
+    (eager, v, one), (step, w, other) = training(), training()
+    step = tg.compile(step)
+    for _ in range(7):
+        assert_same(eager(np.arange(3.0)), step(np.arange(3.0)))
+        assert_same([v, [one.state[p] for p in v if p in one.state]], [
+            w, [other.state[p] for p in w if p in other.state],
+        ])  # fmt: skip
+    assert step.versions == 1
+
+
+TABLE = np.arange(12.0).reshape(3, 4)
+WEIGHT = tg.Tensor(TABLE, requires_grad=True)
+SHAPES: dict[str, Any] = {
+    "slice": lambda x, n: (x[:n] * 2).sum(),
+    "length": lambda x, n: x[:n].sum() / len(x[:n]),
+    "slice of a parameter": lambda x, n: WEIGHT[:n] * 1,
+    "roll": lambda x, n: np.roll(x, n),
+    "gradient of roll": lambda x, n: tg.grad(lambda x: (np.roll(x, n) * TABLE).sum())(x),
+    "transpose": lambda x, n: np.transpose(x, (n, 1 - n)),
+    "rot90": lambda x, n: np.rot90(x, n),
+    "swapaxes": lambda x, n: WEIGHT.swapaxes(0, n),
+    "reshape": lambda x, n: WEIGHT.reshape((n, -1)),
+    "flip": lambda x, n: np.flip(WEIGHT, n) * 1,
+    "broadcast_to": lambda x, n: np.broadcast_to(WEIGHT[0], (n, 4)) * 1,
+    "pad": lambda x, n: np.pad(x, n),
+    "concatenate": lambda x, n: np.concatenate([x, x], axis=n),
+    "softmax": lambda x, n: tg.softmax(x, axis=n),
+    "sum": lambda x, n: x.sum(n),
+    "argmax": lambda x, n: np.argmax(x, n),
+    "cumsum": lambda x, n: np.cumsum(x, n),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_and_axes_that_an_argument_decides_are_refused(name: str) -> None:
+    f = SHAPES[name]
+    refused(f, TABLE, np.array(1), words="pass it in as a Python number", times=1)
+    fast = tg.compile(f)
+    for n in (1, 1, 1, 0, 0, 0) if "reshape" not in name else (1, 1, 1, 2, 2, 2):
+        with np.errstate(invalid="ignore"):
+            assert_same(f(TABLE, n), fast(TABLE, n))
+    assert fast.versions == 2
+
+
+def test_what_an_argument_may_decide() -> None:
+    def f(x: Any, n: Any) -> Any:
+        parts = x[n] * 2, x[n, 1:] * 3, WEIGHT[n] * 1, WEIGHT[n, 1:] * 1, x[n + np.arange(2)]
+        slope = tg.grad(lambda x: (x[n] ** 2).sum() + (x[:, n] ** 3).sum())(x)
+        return *parts, slope, np.pad(x, 1, constant_values=n), np.nan_to_num(x * np.inf, nan=n)
+
+    fast = tg.compile(f)
+    for n in (1, 1, 1, 0, 1):
+        with np.errstate(invalid="ignore"):
+            assert_same(f(TABLE, np.array(n)), fast(TABLE, np.array(n)))
+    assert fast.versions == 1
+
+
+def test_class_weights_among_the_arguments() -> None:
+    def loss(z: Any, w: Any) -> Any:
+        return tg.softmax_cross_entropy(z, np.array([0, 1, 2]), weight=w)
+
+    fast = tg.compile(tg.grad(loss))
+    for i in range(4):
+        w = np.arange(1.0, 5.0) ** i
+        assert_same(tg.grad(loss)(TABLE, w), fast(TABLE, w))
+    refused(tg.hessian(loss), TABLE, w, words="second derivative .* weight", times=1)
+
+
+def test_the_text_of_a_computed_tensor_is_refused() -> None:
+    x = np.ones(2)
+    refused(lambda x: (x * 2, str(x)), x, words=r"str\(\) reads", times=1)
+    refused(lambda x: (x * 2, f"{x}"), x, words=r"format\(\) reads", times=1)
+    refused(lambda x: (x * 2, f"{[x]}"), x, words="text of a tensor", times=1)
+
+
+class Held(NamedTuple):
+    loss: Any
+
+
+@dataclasses.dataclass
+class Result:
+    loss: Any
+
+
+@pytest.mark.parametrize("kind", [
+    Result, lambda y: SimpleNamespace(loss=y), lambda y: deque([y]), lambda y: iter([y]), lambda y: lambda: y,
+    lambda y: OrderedDict(y=y), lambda y: [defaultdict(list, y=y)], lambda y: {y},
+])  # fmt: skip
+def test_results_of_other_kinds_are_refused(kind: Any) -> None:
+    refused(lambda x: kind(x * 2), np.ones(2), words="return arrays in tuples, lists or dicts", times=1)
+
+
+def test_results_that_are_no_arrays() -> None:
+    model = nn.Linear(3, 2)
+
+    def f(x: Any) -> Any:
+        return Held(x * 2), [None, "text", 3, 2.5, np.float32], {"model": model}
+
+    fast = tg.compile(f)
+    for i in range(4):
+        assert type(fast(np.full(2, i))[0]) is Held
+        assert_same(fast(np.full(2, i))[0], [np.full(2, 2 * i)])
+        assert fast(np.full(2, i))[1:] == f(np.full(2, i))[1:]
+
+
+def test_dictionaries_of_other_kinds_among_the_arguments() -> None:
+    fast = tg.compile(lambda d: d["x"] * (2 if isinstance(d, OrderedDict) else 3))
+    for _ in range(4):
+        assert_same(fast(OrderedDict(x=np.ones(2))), np.full(2, 2.0))
+        assert_same(fast({"x": np.ones(2)}), np.full(2, 3.0))
+
+
+def test_a_view_of_a_parameter_that_is_read_after_the_step() -> None:
+    def training(again: bool, read: Any) -> Any:
+        w = tg.Tensor(np.ones((3, 2)), requires_grad=True)
+        opt = optim.SGD([w], lr=0.1)
+
+        def step(x: Any) -> Any:
+            v = w[:1].T
+            opt.zero_grad()
+            (w * x).sum().backward()
+            opt.step()
+            return read(w[:1].T if again else v)
+
+        return step
+
+    refused(training(False, lambda v: v * 2), np.ones(2), words="take it again after the step", times=1)
+    for again, read in ((True, lambda v: v * 2), (True, lambda v: v), (False, lambda v: v)):
+        eager, step = training(again, read), tg.compile(training(again, read))
+        for _ in range(4):
+            assert_same(eager(np.ones(2)), step(np.ones(2)))

@@ -256,7 +256,7 @@ class Compiled:
 
 def flattened(args: Any, kwargs: Any) -> Any:
     """The arrays among the arguments, a key of all, and the objects in it; None where f itself has to run: a
-    gradient is asked for, or an argument is an array of another kind."""
+    gradient is asked for, or an argument is an array or a dictionary of another kind."""
     arrays: list[Any] = []
     objects: list[Any] = []
 
@@ -278,9 +278,18 @@ def flattened(args: Any, kwargs: Any) -> Any:
         return _Same(x)
 
     try:
+        if not all(map(of_plain_dicts, (args, kwargs))):
+            raise _Unfit
         return arrays, tuple(hashable(tree_map(leaf, part)) for part in (args, kwargs)), objects
     except _Unfit:
         return None, None, None
+
+
+def of_plain_dicts(tree: Any) -> bool:
+    """Is no dictionary in a tree of a class of its own, such as OrderedDict?"""
+    if isinstance(tree, dict):
+        return type(tree) is dict and all(map(of_plain_dicts, tree.values()))
+    return not isinstance(tree, list | tuple) or all(map(of_plain_dicts, tree))
 
 
 class _Unfit(Exception):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,7 @@ class _Emitter:
         op, y = equation.primitive, self.names[equation.name]
         kind, of, start = self.layout.places[equation.name]
         if kind == "view":
-            self._define(equation, self._view(equation), self.layout.roots[equation.name])
+            self._define(equation, self._view(equation), self.layout.roots[equation.name], equation.reads)
         elif isinstance(op, Fused):
             kernel = self.thing(f"{op.__name__}_kernel", op.kernel)
             saved = self.saved.get(equation.name, "_")
@@ -139,13 +139,10 @@ class _Emitter:
                 self.lines.append(f"{y} = {before}{self.names[of]}{after}")
                 self.held[equation.name] = [*self.held.pop(of, ()), y]
 
-    def _define(self, equation: Equation, text: str, root: str) -> None:
+    def _define(self, equation: Equation, text: str, root: str, reads: Sequence[Variable] = ()) -> None:
         """A name for an array that is there: once, if it is the same in each call."""
         name = self.names[equation.name]
-        if all(x.literal is not None or x.name in self.fixed for x in equation.reads) or root in (
-            "",
-            *self.fixed,
-        ):
+        if all(x.literal is not None or x.name in self.fixed for x in reads):
             self.setup.append(f"{name} = {text}")
             self.fixed.add(equation.name)
         else:

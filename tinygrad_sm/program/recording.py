@@ -17,17 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import Node, Step, mode, within
+from ..backprop import Node, Step, mode, now, within
 from ..errors import TraceError
 from ..primitive import Fused, Primitive, Rule
 from ..tensor import Tensor
 from .equations import Equation, Variable, substitute
-from .traced import Box, Traced, TracedArray
+from .traced import Box, Traced, TracedArray, check_leaf
 
 __all__ = ["Numbers", "Record", "Recorder", "Slot", "rule_of", "slots_in"]
 
 PACKAGE = str(Path(__file__).parents[1])
 BY_VALUE = {"argwhere", "bincount", "flatnonzero"}  # the shape of their result is not known beforehand
+BY_AXIS = {"all", "any", "argmax", "argmin", "argsort", "count_nonzero"}  # their second input is an axis
+VALUES = {  # the attributes that decide no shape, so that they may be computed
+    "getitem": {"key"}, "scatter_add": {"key"}, "nan_to_num": {"nan", "posinf", "neginf"},
+    "pad": {"constant_values"}, "round": {"decimals"}, "pinv": {"rcond"},
+    "SoftmaxCrossEntropy": {"label_smoothing", "weight"},
+}  # fmt: skip
 
 
 @dataclass(eq=False, slots=True)
@@ -77,15 +83,17 @@ class Numbers:
     optimizer: Any
     group: dict[str, Any]
     dtype: Any
+    ahead: int = 0  # how many steps of the same parameters come before it in a call
     counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
 
     def current(self) -> tuple[float, ...] | None:
         """The numbers of the next step; None if the steps are no longer counted alike."""
         t = 0
         if self.counts:
-            t = self.counts[0].item() + 1
-            if [count.item() for count in self.counts].count(t - 1) != len(self.counts):
+            counted = self.counts[0].item()
+            if [count.item() for count in self.counts].count(counted) != len(self.counts):
                 return None
+            t = counted + self.ahead + 1
         return self.group["weight_decay"], *self.optimizer.numbers(t, self.group)
 
     def advance(self) -> None:
@@ -119,6 +127,10 @@ class Recorder:
         self.traced: list[Tensor] = []  # those to be Tensors again
         self.drawn: list[Any] = []  # the random generators of recorded draws
         self.held: list[Any] = []  # what the ids are of must not go
+        self.began = now()
+        self.steps: dict[int, int] = {}  # how often each array that counts steps has counted one
+        self.viewed: dict[int, Any] = {}  # by the ids of slots: the array that they are views of
+        self.outdated: set[int] = set()  # the ids of those whose array was updated
 
     # ---- what the engine tells ----
 
@@ -126,6 +138,11 @@ class Recorder:
         """Note one op."""
         current = mode.get()
         refs = tuple(map(self.slot, inputs))
+        if any(id(slot) in self.outdated for slot in refs):
+            raise TraceError(
+                f"{primitive.name} reads a view of a parameter (v = W[:1]) that was taken before the "
+                f"optimiser changed the parameter: take it again after the step, or read it before"
+            )
         if attrs:
             attrs = {key: substitute(value, self._traced_array) for key, value in attrs.items()}
         masks = [x for x in slots_in(attrs) if x.value.dtype == bool]
@@ -135,12 +152,15 @@ class Recorder:
                 f"recorded that shall hold for others: compute it outside and pass it in as an argument, or "
                 f"use np.where"
             )
+        check_values(primitive, refs, attrs)
         if primitive.name == "random":
             self.drawn.append(attrs["rng"])
         kind = "gradient" if "backward" in current.scope[:1] else "intermediate"
         output = Slot(tensor._data, kind, tensor)
         arrays = [x._data if isinstance(x, Tensor) else np.asarray(x) for x in inputs]
         shares = next((i for i, x in enumerate(arrays) if np.may_share_memory(x, tensor._data)), None)
+        if shares is not None:
+            self.viewed[id(output)] = self.viewed.get(id(refs[shares]), arrays[shares])
         self.records.append(Record(primitive, refs, attrs, output, current.scope, shares))
         self._know(tensor, output)
         if all(isinstance(x, TracedArray) or not isinstance(x, Tensor) for x in inputs):
@@ -157,6 +177,14 @@ class Recorder:
 
     def passed(self, step: Step) -> None:
         """Note what the gradient of a tensor is so far."""
+        node = step.tensor.node
+        if mode.get().recording and isinstance(node, Node) and isinstance(node.primitive, Fused):
+            for key, value in node.attrs.items():  # whose definition computes with it as it is
+                if slots_in({key: substitute(value, self._traced_array)}):
+                    raise TraceError(
+                        f"{node.primitive.__name__}: a second derivative is recorded for a {key} that stays "
+                        f"what it is; close over it instead of computing it or passing it in"
+                    )
         self.gradients[id(step.input)] = step.input, step.accumulated
         self.held.append(step.input)
 
@@ -167,18 +195,18 @@ class Recorder:
     def stepped(self, optimizer: Any, group: Any, p: Tensor, state: Any, arrays: Any) -> None:
         """Record what an optimiser is about to do to a parameter and its state."""
         count = state.get("step")
-        key = id(optimizer), id(group), p.dtype.char, None if count is None else count.item()
+        ahead = self.steps.get(id(count), 0)
+        key = id(optimizer), id(group), p.dtype.char, ahead, None if count is None else count.item()
         if key not in self.numbers:
-            source, copies = Numbers(optimizer, group, p.dtype), [np.array(a) for a in arrays]
+            source, copies = Numbers(optimizer, group, p.dtype, ahead), [np.array(a) for a in arrays]
             self.numbers[key] = source, copies
             for i, number in enumerate(copies):
                 self._know(number, Slot(number, "number", number, (source, i)))
         source, copies = self.numbers[key]
         with within(recording=False, scope=("update",)):
-            if count is not None:
-                source.counts.append(
-                    count
-                )  # which are no part of the program: they tell what its numbers are
+            if count is not None:  # it is no part of the program: it tells what its numbers are
+                source.counts.append(count)
+                self.steps[id(count)] = ahead + 1
                 state = {name: array for name, array in state.items() if array is not count}
             self.labels |= {id(array): (p, name) for name, array in state.items()}
             boxes = {name: self._box(array) for name, array in state.items()}
@@ -194,6 +222,7 @@ class Recorder:
         latest = self.slot(tensor)
         self.updates[id(array)] = first, latest
         self.slots[id(array)] = latest
+        self.outdated |= {key for key, viewed in self.viewed.items() if viewed is array}
 
     # ---- what stands for what ----
 
@@ -205,6 +234,7 @@ class Recorder:
         if found is None and isinstance(x, Tensor):
             found = self.slots.get(id(x._data))
         if found is None:
+            check_leaf(x, self.began)
             kind = "parameter" if isinstance(x, Tensor) and x.requires_grad else "constant"
             found = Slot(x._data if isinstance(x, Tensor) else x, kind, x)
             self._know(x, found)
@@ -260,6 +290,27 @@ class Recorder:
             part._data = slot.value = value = np.asarray(value)
             self._know(part, slot)
         return part
+
+
+def check_values(primitive: Primitive, inputs: Sequence[Slot], attrs: Mapping[str, Any]) -> None:
+    """Refuse what is traced where its value would decide a shape or an axis: in a program these are fixed."""
+    values = VALUES.get(getattr(primitive, "fused", (primitive,))[0].name, ())
+    found = [key for key in attrs if slots_in({key: bounds(attrs[key]) if key in values else attrs[key]})]
+    if primitive.name in BY_AXIS and any(slot.kind != "constant" for slot in inputs[1:]):
+        found.append("axis")
+    if found:
+        raise TraceError(
+            f"{primitive.name}: {found[0]} is computed or an array among the arguments, while a program is "
+            f"recorded, in which shapes, axes and the bounds of slices are fixed: pass it in as a Python "
+            f"number, n.item(), each value of which has a program of its own, or close over one; a part of a "
+            f"fixed length can be taken as x[n + np.arange(3)]"
+        )
+
+
+def bounds(key: Any) -> list[Any]:
+    """The bounds of the slices in an index."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return [(part.start, part.stop, part.step) for part in parts if isinstance(part, slice)]
 
 
 def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:

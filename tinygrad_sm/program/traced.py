@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from ..backprop import tracing
 from ..errors import TraceError
 from ..primitive import DISPATCH, PRIMITIVES
 from ..tensor import Tensor
+from ..transforms import jvp, tree_leaves
 
-__all__ = ["Box", "Traced", "TracedArray"]
+__all__ = ["Box", "Traced", "TracedArray", "check_leaf"]
 
 
 class Traced(Tensor):
@@ -68,8 +71,8 @@ def _reader(name: str) -> Any:
 
 
 for _name in (
-    "__array__", "__bool__", "__contains__", "__deepcopy__", "__float__", "__format__", "__index__",
-    "__int__", "__setitem__", "item", "numpy", "tolist",
+    "__array__", "__bool__", "__contains__", "__copy__", "__deepcopy__", "__float__", "__format__",
+    "__index__", "__int__", "__setitem__", "__str__", "item", "numpy", "tolist",
 ):  # fmt: skip
     setattr(Traced, _name, _reader(_name))
 
@@ -79,6 +82,33 @@ for _name, _operator in {
     "imatmul": "@", "iand": "&", "ior": "|", "ixor": "^", "ilshift": "<<", "irshift": ">>",
 }.items():  # fmt: skip
     setattr(TracedArray, f"__{_name}__", lambda x, _, o=_operator: x._in_place(o))
+
+
+def check_leaf(x: Any, began: int) -> None:
+    """Refuse a leaf that the function made while it was recorded.
+
+    It would stay what it is, also where it was made of an argument or drawn. Transforms make some as well,
+    but of nothing that is computed.
+    """
+    made_inside = type(x) is Tensor and x.requires_grad and x._number > began
+    if made_inside and not any(x is variable for variable in _variables_of_transforms()):
+        raise TraceError(
+            f"{x.label}, which requires grad, is made while a program is recorded, and would stay what it "
+            f"is: make it outside, or differentiate with tg.grad(...), which takes arguments as they are"
+        )
+
+
+def _variables_of_transforms() -> list[Any]:
+    """The leaves that the transforms which are running have made."""
+    found: list[Any] = []
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == jvp.__code__.co_filename:
+            found += tree_leaves(frame.f_locals.get("variables"))
+        if frame.f_code is jvp.__code__:
+            found += frame.f_locals.get("u", [])
+        frame = frame.f_back
+    return found
 
 
 class Box:

@@ -14,7 +14,7 @@ from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
 from .code import names_in
-from .environment import Environment
+from .environment import PLAIN, Environment
 from .equations import Program, Variable
 from .live import literal_of, naming
 from .optimising import same_bits
@@ -113,6 +113,7 @@ class Recording:
                     "the function changes a list or dictionary that it was given, which a recorded program "
                     "would not do; return what is to be kept, and change it outside"
                 )
+            check_result(self.result, environment)
         except Exception as error:
             self.error = error
         finally:
@@ -296,6 +297,22 @@ class Recording:
             for label, number in zip(labels, copies, strict=False):
                 called.setdefault(id(recorder.slots[id(number)]), label)
         return called
+
+
+def check_result(result: Any, environment: Environment) -> None:
+    """Refuse a result in which it cannot be seen what is computed and what stays."""
+    known = {id(thing) for place in environment.places for thing in place.things}
+    others = [x for x, _ in parts_of(result) if isinstance(x, dict) and type(x) is not dict]
+    for x in tree_leaves(result):
+        if isinstance(x, str) and "Traced(" in x:
+            raise TraceError(f"the function returns {x!r:.80}, the text of a tensor that has no value as yet")
+        if not isinstance(x, (Tensor, np.ndarray, type, *PLAIN)) and id(x) not in known:
+            others.append(x)
+    if others:
+        raise TraceError(
+            f"the function returns an object ({type(others[0]).__name__}), which a recorded program would "
+            f"not make anew: return arrays in tuples, lists or dicts"
+        )
 
 
 def parts_of(tree: Any, key: Any = None) -> list[tuple[Any, Any]]:

@@ -52,7 +52,8 @@ class Version:
         numbers = [v for v in inputs if v.kind == "number"]
         added_to = [v for v in inputs if id(v.source.value) in owners]  # gradients that others are added to
         self._owners = [owners[id(v.source.value)] for v in added_to]
-        self.sources = list(dict.fromkeys(v.source.source[0] for v in numbers))
+        sources = dict.fromkeys(v.source.source[0] for v in numbers)
+        self.sources = sorted(sources, key=lambda source: source.ahead)  # in the order in which they count
         self._places = [(self.sources.index(source), i) for source, i in (v.source.source for v in numbers)]
         emitted = emit(program, [*numbers, *added_to])
         self.source = emitted.source
