@@ -32,6 +32,9 @@ class LoadReport(NamedTuple):
     unexpected_keys: list[str]
 
 
+NOWHERE = None, Mode()  # of a module that has not been called
+
+
 class Module:
     """A layer or a model: derive from it, assign parameters and layers to attributes, define `forward`.
 
@@ -60,7 +63,7 @@ class Module:
     def __new__(cls, *_: Any, **__: Any) -> Self:
         self = super().__new__(cls)
         vars(self).update(training=True, _kinds={}, _label=cls.__name__)
-        _remember(self, (None, mode.get()))
+        _remember(self, NOWHERE)
         return self
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
@@ -69,7 +72,8 @@ class Module:
         outside, inside = self._inside
         if outside is not current:  # it mostly is, and a new mode takes as long as a small op
             inside = replace(current, scope=(*current.scope, self._label))
-            _remember(self, (current, inside))
+            if current.watcher is None:  # who watches holds what it saw
+                _remember(self, (current, inside))
         token = mode.set(inside)
         try:
             return self.forward(*inputs, **options) if options else self.forward(*inputs)
@@ -79,6 +83,10 @@ class Module:
     def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ARG002
         """What it computes."""
         raise UnsupportedError(f"{type(self).__name__} has no forward(self, ...): define what it computes")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: the attributes."""
+        return vars(self)
 
     # ---- what it owns ----
 
@@ -114,7 +122,7 @@ class Module:
     def _named(self, name: str) -> None:
         """Take the name that an outer module gives to this one, also into the parameters' names."""
         vars(self)["_label"] = f"{name}: {type(self).__name__}"
-        _remember(self, (None, mode.get()))
+        _remember(self, NOWHERE)
         for path, p in self.named_parameters():
             p.name = f"{name}.{path}"
 

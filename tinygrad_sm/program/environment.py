@@ -2,7 +2,8 @@
 
 Looked at are the variables that it closes over, the globals that it names, its defaults, the object that it
 is a method of, and what all these hold in turn: functions, lists, dictionaries, objects, Tensors, arrays,
-optimisers. Modules and functions of libraries are taken to stay what they are.
+optimisers. Modules and functions of libraries are taken to stay what they are; of objects that are not looked
+into it is noted which they are.
 """
 
 from __future__ import annotations
@@ -12,48 +13,32 @@ import builtins
 import functools
 import sys
 import types
+import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from ..errors import TraceError
 from ..random import generator
 from ..tensor import Tensor
 from .code import contents, in_library, names_in, of_library
+from .kinds import PLAIN, Draws, globals_in, plain, same, shared_draws, texts_in, unwatchable
+from .noting import STATE, Notes, Place
 
-__all__ = ["Environment"]
+__all__ = ["PLAIN", "STATE", "Environment"]
 
-PLAIN = (
-    bool, int, float, complex, str, bytes, type(None), type(Ellipsis), slice, range, np.generic, np.dtype,
-)  # fmt: skip
 READ_SETTINGS = {  # names by which a function can come to an optimiser's settings
     "param_groups", "defaults", "get_last_lr", "state_dict", "numbers", "getattr", "vars", "__dict__",
 }  # fmt: skip
-STATE = "an optimiser's state"
-FEW = 4  # so many entries are looked at one by one, which is quicker
+READ_BY_TEXT = {  # names by which a function can come to what it names in a text
+    "getattr", "hasattr", "vars", "__dict__", "__getattribute__", "globals", "attrgetter", "import_module",
+    "__import__", "modules",
+}  # fmt: skip
 
 
-class Place(NamedTuple):
-    """Where the environment holds something.
-
-    name   what messages call it
-    what   what is there: itself, or of a container a copy
-    test   Python code that is true as long as the same is there; {0}, {1} ... are the things
-    """
-
-    name: str
-    what: Any
-    test: str
-    things: tuple[Any, ...]
-
-
-def one_by_one(place: str, keys: Iterable[Any], first: int) -> str:
-    """Python code: the entries of these keys are the things from number `first` on."""
-    return "".join(f" and {place}[{key}] is {{{i}}}" for i, key in enumerate(keys, first))
-
-
-class Environment:
+class Environment(Notes):
     """The environment of a function as it is now.
 
     fingerprint  equal as long as everything is as it was, but for the contents of arrays, the data of Tensors
@@ -65,19 +50,19 @@ class Environment:
     modules      the modules that are no library's
     optimizers   the optimisers
     generators   the random generators, the package's own among them
+    draws        the states of the generators that all share, if the function may draw from them
+    unwatched    what cannot be watched, by name
     """
 
     def __init__(self, function: Any, *arguments: Any) -> None:
+        super().__init__()
         self.arguments = arguments  # the objects that it is called with
         self.tensors: list[Tensor] = []
         self.arrays: list[Any] = []
-        self.optimizers: list[Any] = []
-        self.generators: list[np.random.Generator] = [generator()]
-        self.fingerprint: list[Any] = []
-        self.places: list[Place] = []
+        self.generators: list[Any] = [generator()]
+        self.unwatched: list[str] = []
         self._seen: dict[int, int] = {}
         self._held: list[Any] = []
-        self.buffers: set[int] = set()
         self.modules: dict[str, Any] = {}  # those that are no library's
         self._names: dict[str, None] = {}  # that the functions use
         self._members: set[tuple[str, str]] = set()
@@ -86,6 +71,10 @@ class Environment:
             for name, x in waiting:  # which grows on the way
                 waiting += self._visit(name, x)
             waiting = list(self._members_of_modules())
+        for module in self.modules.values():
+            absent = frozenset(name for name in self._names if name not in vars(module))
+            self.places.append(Place("", None, "{0}.keys().isdisjoint({1})", (vars(module), absent)))
+        self.draws = shared_draws() if "random" in self._names else {}
         self.gradients = [t._grad is not None for t in self.tensors]
 
     def tests(self, name: Callable[[Any], str]) -> list[str]:
@@ -97,23 +86,30 @@ class Environment:
         return list(dict.fromkeys(p.test.format(*map(name, p.things)) for p in self.places if p.test))
 
     def changed(self, later: Environment) -> list[str]:
-        """What is no longer as it was, by name."""
+        """What is no longer as it was, by name; TraceError where that is not known."""
+        if self.unwatched:
+            raise TraceError(
+                f"compile: the function reads {self.unwatched[0]}, whose changes cannot be watched; read it "
+                f"outside, and pass the value in as an argument"
+            )
+        if drawn := [name for name, state in self.draws.items() if later.draws.get(name, state) != state]:
+            raise TraceError(
+                f"compile: the function draws random numbers from {drawn[0]}, which cannot be recorded, and "
+                f"two calls did not compute the same; pass them in as an argument, or use nn.Dropout"
+            )
         new, old = ({p.name: p.what for p in env.places if p.name} for env in (later, self))
         names = dict.fromkeys((*old, *new))
-        return [n for n in names if n not in old or n not in new or not _same(old[n], new[n])]
+        return [n for n in names if n not in old or n not in new or not same(old[n], new[n])]
 
     @property
     def reads_settings(self) -> bool:
         """Can the functions read the settings of an optimiser by themselves?"""
         return not READ_SETTINGS.isdisjoint(self._names)
 
-    def _note(self, *parts: Any) -> None:
-        self.fingerprint.append(parts)
-
     def _visit(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
         """Note what x is, and give what it holds."""
-        if isinstance(x, PLAIN):
-            self._note(name, type(x), repr(x) if isinstance(x, float | complex | np.generic) else x)
+        if isinstance(x, PLAIN) and of_library(x) and not isinstance(x, np.void | slice):
+            self._note(name, type(x), plain(x))
             return
         if id(x) in self._seen:
             self._note(name, self._seen[id(x)])
@@ -139,14 +135,39 @@ class Environment:
             if not name.startswith(STATE):  # whose shapes load_state_dict looks at
                 test = "({0}.shape, {0}.strides, {0}.dtype) == {1}"
                 self.places.append(Place("", None, test, (x, layout)))
-            yield from self._attributes(name, x)
+            if x.dtype.hasobject:
+                yield from ((f"{name}[{i}]", part) for i, part in enumerate(x.ravel().tolist()))
+            yield from self._beside(name, x)
+        elif isinstance(x, np.void):
+            self._note(name, x.dtype, x.tobytes())
+            self._watch(name, x.tobytes(), "{0}.tobytes() == {1}", x)
+            yield name, x.item()
+        elif isinstance(x, slice):
+            yield from ((f"{name}.{part}", getattr(x, part)) for part in ("start", "stop", "step"))
+        elif isinstance(x, PLAIN):
+            self._note(name, type(x), plain(x))
+            yield from self._beside(name, x)
+        elif unwatchable(x):
+            self._note(name, id(x))
+            self.unwatched.append(f"{name}, a {type(x).__name__}")
         elif isinstance(x, np.random.Generator):
             self.generators += [x] * (x is not self.generators[0])
+            self._note(name, id(x))
+        elif isinstance(x, Draws.kinds):
+            self.generators.append(Draws(x))
             self._note(name, id(x))
         elif isinstance(x, types.ModuleType):
             self._note(name, id(x))
             if not in_library(x.__name__):
                 self.modules[x.__name__] = x  # what is used of it is looked up by name
+            elif x.__name__ in ("random", "numpy.random"):
+                self._names["random"] = None
+        elif isinstance(x, types.BuiltinFunctionType | types.MethodWrapperType):
+            self._note(name, x)
+            yield f"{name}.__self__", x.__self__
+        elif isinstance(x, weakref.ref):
+            self._note(name, id(x))
+            yield f"{name}()", x()
         elif isinstance(x, types.MethodType):
             yield from ((f"{name}.__self__", x.__self__), (name, x.__func__))
         elif isinstance(x, property):
@@ -157,16 +178,16 @@ class Environment:
             yield from ((f"{name}.func", x.func), (f"{name}.args", x.args), (f"{name}.keywords", x.keywords))
         elif isinstance(x, types.FunctionType):
             yield from self._function(name, x)
-        elif isinstance(x, dict):
+        elif isinstance(x, dict | types.MappingProxyType):
             yield from self._items(name, x)
-            yield from self._attributes(name, x)
+            yield from self._beside(name, x)
         elif isinstance(x, list | tuple | set | frozenset | deque):
             self._note(name, type(x), len(x))
             if not isinstance(x, tuple):
                 self._entries(name, x, "{0}", x)
             yield from ((f"{name}[{i}]", part) for i, part in enumerate(x))
-            yield from self._attributes(name, x)
-        elif isinstance(x, bytearray | array.array):
+            yield from self._beside(name, x)
+        elif isinstance(x, bytearray | array.array | memoryview):
             self._note(name, type(x), bytes(x))
             self._watch(name, bytes(x), "bytes({0}) == {1}", x)
         elif isinstance(x, type):
@@ -179,34 +200,6 @@ class Environment:
         else:
             yield from self._object(name, x)
 
-    def _watch(self, name: str, what: Any, test: str, *where: Any) -> None:
-        """Note a place: what is there is the last of the things that the test is about."""
-        self.places.append(Place(name, what, test, (*where, what)))
-
-    def _entries(self, name: str, x: Any, where: str, owner: Any) -> None:
-        """Note what a list or its like holds, which is found there, {0} being its owner."""
-        if type(x) is list and len(x) <= FEW:
-            test, things = one_by_one(where, range(len(x)), 1), (owner, *x)
-        else:
-            test, things = f" and all(map(is_, {where}, {{1}}))", (owner, list(x))
-        self.places.append(Place(name, list(x), f"len({where}) == {len(x)}{test}", things))
-
-    def _items(self, name: str, items: Any, watch: bool = True) -> Iterator[tuple[str, Any]]:
-        now = dict(items)
-        keys = [key if isinstance(key, str) else id(key) for key in now]
-        self._note(name, "items", tuple(keys))
-        if not watch:
-            test = ""
-        elif not now:
-            test = "not {0}"
-        else:  # what is equal may be of another type, which computes something else
-            test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}}))"
-            test += " and all(map(is_, {0}.values(), {3}))"
-        things = items, now, list(now), list(now.values())
-        self.places.append(Place(f"what {name} holds", now, test, things))
-        for i, (key, value) in enumerate(now.items()):
-            yield (f"{name}.{key}" if isinstance(key, str) else f"{name}[{i}]"), value
-
     def _function(self, name: str, f: Any) -> Iterator[tuple[str, Any]]:
         self._note(name, id(f.__code__))
         for variable, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
@@ -215,20 +208,22 @@ class Environment:
         yield f"the defaults of {name}", (f.__defaults__, f.__kwdefaults__)
         if in_library(f.__globals__.get("__name__")):  # wraps() copies __module__
             return
-        yield from self._attributes(name, f)
+        yield from self._beside(name, f)
         test = "{0}.__code__ is {1} and {0}.__defaults__ is {2} and {0}.__kwdefaults__ is {3}"
         parts = f.__code__, f.__defaults__, f.__kwdefaults__
         self.places.append(Place(f"the code of {name}", parts, test, (f, *parts)))
         named = names_in(f.__code__)
-        self._names |= dict.fromkeys(named)
-        for variable in named:
+        texts = () if READ_BY_TEXT.isdisjoint(named) else texts_in(f.__code__.co_consts)
+        self._names |= dict.fromkeys((*named, *texts))
+        for variable in dict.fromkeys((*globals_in(f.__code__), *texts)):
             if variable in f.__globals__:
                 value = f.__globals__[variable]
                 self._watch(f"the global {variable}", value, f"{{0}}[{variable!r}] is {{1}}", f.__globals__)
                 yield f"the global {variable}", value
-            elif hasattr(builtins, variable):  # until a global hides it
+                continue
+            self.places.append(Place("", None, f"{variable!r} not in {{0}}", (f.__globals__,)))
+            if hasattr(builtins, variable):  # until a global hides it
                 self._note("builtin", variable)
-                self.places.append(Place("", None, f"{variable!r} not in {{0}}", (f.__globals__,)))
             elif variable in sys.modules:  # imported within the function
                 yield f"the module {variable}", sys.modules[variable]
 
@@ -243,76 +238,3 @@ class Environment:
                     name = f"{module.__name__}.{part}"
                     self._watch(name, inner, f"{{0}}[{part!r}] is {{1}}", vars(module))
                     yield name, inner
-
-    def _attributes(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
-        """What a function, a container or an array has as attributes, in addition."""
-        if isinstance(getattr(x, "__dict__", None), dict):
-            yield from self._items(name, vars(x))
-
-    def _optimizer(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
-        """Its parameters and state, and of its settings whether they are 0: the values are read each time."""
-        self.optimizers.append(x)
-        self._note(name, type(x))
-        if not of_library(x):
-            yield f"type({name})", type(x)
-        for key, value in vars(x).items():
-            if key not in ("param_groups", "state", "defaults"):
-                self._note(name, key)
-                self._watch(f"{name}.{key}", value, "{0}.get({1}) is {2}", vars(x), key)
-                yield f"{name}.{key}", value
-        self._entries(f"{name}.param_groups", x.param_groups, "{0}.param_groups", x)
-        for i, group in enumerate(x.param_groups):
-            self._note(id(group), [(key, value if isinstance(value, bool) else bool(value))
-                                   for key, value in group.items() if key != "params"])  # fmt: skip
-            yield from ((f"parameter {n} of group {i} of {name}", p) for n, p in enumerate(group["params"]))
-        self._watch(f"{name}.state", x.state, "{0}.state is {1}", x)
-        n = len(x.state)
-        if few := type(x.state) is dict and 0 < n <= FEW:  # their order does not matter
-            test = one_by_one("{0}", (f"{{{i}}}" for i in range(1, n + 1)), n + 1)
-            things = x.state, *x.state, *x.state.values()
-            self.places.append(Place("", None, f"len({{0}}) == {n}{test}", things))
-        yield from self._items(STATE, x.state, watch=not few)
-        for i, (p, state) in enumerate(x.state.items()):
-            yield f"a parameter of {name}.state", p
-            yield f"{STATE}[{i}]", state
-
-    def _object(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
-        if of_library(x):
-            self.buffers |= {id(a) for a in getattr(x, "__dict__", {}).values() if isinstance(a, np.ndarray)}
-        else:
-            yield f"type({name})", type(x)
-        self._note(name, type(x))
-        if isinstance(getattr(x, "__dict__", None), dict):
-            if counter := getattr(type(x), "changes", None):  # a class that counts all changes of its objects
-                self.places.append(Place("", None, f"{{0}}[0] == {counter[0]}", (counter,)))
-            members = (
-                {key: value for key, value in vars(x).items() if key != "_kinds"} if counter else vars(x)
-            )
-            yield from self._items(name, members, watch=counter is None)
-        for cls in type(x).__mro__:
-            for slot in [
-                s for s in cls.__dict__.get("__slots__", ()) if s not in ("__dict__", "__weakref__")
-            ]:
-                if not in_library(cls.__module__) and hasattr(x, slot):
-                    value = getattr(x, slot)
-                    self._watch(f"{name}.{slot}", value, f"{{0}}.{slot} is {{1}}", x)
-                    yield f"{name}.{slot}", value
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Are two containers' copies the same, entry by entry? Numbers of another type are not."""
-    if a is b:
-        return True
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return len(a) == len(b) and all(k in b and _same_entry(v, b[k]) for k, v in a.items())
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(_same_entry, a, b))
-    return _same_entry(a, b)
-
-
-def _same_entry(a: Any, b: Any) -> bool:
-    if a is b:
-        return True
-    return type(a) is type(b) and isinstance(a, (*PLAIN, set, frozenset)) and repr(a) == repr(b)
