@@ -151,6 +151,11 @@ def test_the_callers_array_is_never_written_to():
     assert (array == 1).all()
 
 
+def test_a_learning_rate_may_be_numpys():
+    for lr in (np.float32(0.1), np.float64(0.1), np.int64(1)):
+        stepped("SGD", lr=lr).load_state_dict(stepped("SGD", lr=lr).state_dict())
+
+
 def test_the_learning_rate_is_read_at_each_step():
     x = tg.Tensor(0.0, requires_grad=True)
     x.grad = 1.0
@@ -194,7 +199,8 @@ def test_groups_have_their_own_settings():
     ("SGD", {"weight_decay": -1}), ("SGD", {"nesterov": True}),
     ("SGD", {"nesterov": True, "momentum": 0.9, "dampening": 0.1}),
     ("Adam", {"lr": -1}), ("Adam", {"betas": (1.0, 0.9)}), ("Adam", {"betas": (0.9, -0.1)}),
-    ("Adam", {"eps": -1e-8}),
+    ("Adam", {"eps": -1e-8}), ("Adam", {"betas": None}), ("Adam", {"betas": (0.9,)}), ("Adam", {"lr": "x"}),
+    ("Adam", {"amsgrad": None}), ("SGD", {"dampening": float("nan")}),
     ("AdamW", {"weight_decay": -1}), ("RMSprop", {"alpha": -0.1}), ("RMSprop", {"alpha": 1.1}),
     ("Adagrad", {"lr_decay": -1}), ("Adagrad", {"initial_accumulator_value": -1}),
 ])  # fmt: skip
@@ -300,6 +306,101 @@ def test_state_that_does_not_fit_changes_nothing():
         optim.Adam([a, b]).load_state_dict(optimizer.state_dict())
 
 
+def stepped(kind="Adam", **settings):
+    """An optimiser after a step over two parameters."""
+    params = [leaf(2), leaf(3)]
+    optimizer = getattr(optim, kind)(params, **settings)
+    give_gradients(params)
+    optimizer.step()
+    return optimizer
+
+
+def changed(state, path, value):
+    """A copy of the state with another value at the path, or none where it is `...`."""
+    key, *rest = path
+    inner = changed(state[key], rest, value) if rest else value
+    if isinstance(state, list):
+        return [inner if i == key else each for i, each in enumerate(state)]
+    return {**{k: v for k, v in state.items() if k != key}, **({} if inner is ... else {key: inner})}
+
+
+GROUP, FIRST = ("param_groups", 0), ("state", 0)
+
+
+@pytest.mark.parametrize(("kind", "path", "value", "named"), [
+    ("Adam", (*GROUP, "lr"), -1, "lr must be at least 0"),
+    ("Adam", (*GROUP, "lr"), "x", "lr must be at least 0"),
+    ("Adam", (*GROUP, "lr"), np.nan, "lr must be at least 0"),
+    ("Adam", (*GROUP, "lr"), 10**400, "no state of an optimiser"),
+    ("Adam", (*GROUP, "eps"), None, "eps must be at least 0"),
+    ("Adam", (*GROUP, "betas"), None, "betas must be two numbers"),
+    ("Adam", (*GROUP, "betas"), [0.9], "betas must be two numbers"),
+    ("Adam", (*GROUP, "betas"), [0.9, "x"], "betas must be two numbers"),
+    ("Adam", (*GROUP, "betas"), [0.9, 1.0], "betas must be two numbers"),
+    ("Adam", (*GROUP, "amsgrad"), {}, "amsgrad must be True or False"),
+    ("Adam", (*GROUP, "maximize"), "no", "maximize must be True or False"),
+    ("Adam", (*GROUP, "amsgrad"), True, "max_exp_avg_sq is missing"),
+    ("Adam", (*GROUP, "initial_lr"), -1, "initial_lr must be at least 0"),
+    ("Adam", (*GROUP, "params"), [0, 0], "parameter twice"),
+    ("Adam", (*GROUP, "params"), [0, 7], "parameters of no group: .1"),
+    ("Adam", (*GROUP, "params"), ..., "params"),
+    ("Adam", GROUP, 1, "no state of an optimiser"),
+    ("Adam", ("param_groups",), ..., "param_groups"),
+    ("Adam", ("param_groups",), None, "no state of an optimiser"),
+    ("Adam", ("state",), ..., "'state'"),
+    ("Adam", ("state",), [], "no state of an optimiser"),
+    ("Adam", FIRST, None, "no state of an optimiser"),
+    ("Adam", (*FIRST, "exp_avg"), ..., "exp_avg is missing"),
+    ("Adam", (*FIRST, "exp_avg"), None, "exp_avg is missing"),
+    ("Adam", (*FIRST, "step"), ..., "step is missing"),
+    ("Adam", (*FIRST, "sum"), np.zeros(2), "sum is unknown"),
+    ("Adam", (*FIRST, "exp_avg"), np.array(["a", "b"]), "exp_avg holds"),
+    ("Adam", (*FIRST, "exp_avg"), [[1], [1, 2]], "no state of an optimiser"),
+    ("Adam", (*FIRST, "step"), -1, "step must be a whole number"),
+    ("Adam", (*FIRST, "step"), 1.5, "step must be a whole number"),
+    ("Adam", (*FIRST, "step"), np.inf, "step must be a whole number"),
+    ("Adam", (*FIRST, "step"), np.nan, "step must be a whole number"),
+    ("Adam", (*FIRST, "step"), np.ones(2), "step must be a whole number"),
+    ("Adam", (*FIRST, "step"), "x", "step holds"),
+    ("SGD", (*GROUP, "nesterov"), True, "Nesterov"),
+    ("SGD", (*GROUP, "dampening"), "x", "dampening must be a finite number"),
+    ("SGD", (*GROUP, "momentum"), None, "momentum must be at least 0"),
+    ("SGD", (*FIRST, "step"), 1, "step is unknown"),
+    ("RMSprop", (*GROUP, "alpha"), 1.5, "alpha must be from 0 to 1"),
+    ("RMSprop", (*GROUP, "momentum"), 0.5, "momentum_buffer is missing"),
+    ("RMSprop", (*GROUP, "centered"), True, "grad_avg is missing"),
+    ("Adagrad", (*FIRST, "sum"), ..., "sum is missing"),
+])  # fmt: skip
+def test_a_state_that_is_none_is_named_and_changes_nothing(kind, path, value, named):
+    optimizer = stepped(kind)
+    before = repr(optimizer.state_dict())
+    other = changed(stepped(kind, lr=0.5).state_dict(), path, value)
+    with pytest.raises(CheckpointError, match=rf"^{kind}.*{named}"):
+        optimizer.load_state_dict(other)
+    assert repr(optimizer.state_dict()) == before
+
+
+def test_a_state_that_is_no_dict_is_refused():
+    for nothing in (None, 1, [], "state"):
+        with pytest.raises(CheckpointError, match="no state of an optimiser"):
+            stepped().load_state_dict(nothing)
+        with pytest.raises(CheckpointError, match="no state of a schedule"):
+            optim.StepLR(stepped(), 1).load_state_dict(nothing)
+
+
+@pytest.mark.parametrize(("kind", "settings", "later"), [
+    ("SGD", {"momentum": 0.9}, {"momentum": 0.0}),
+    ("Adam", {"amsgrad": True}, {"amsgrad": False}),
+    ("RMSprop", {"momentum": 0.9, "centered": True}, {"momentum": 0.0, "centered": False}),
+])  # fmt: skip
+def test_what_was_of_use_before_a_setting_changed_may_stay(kind, settings, later):
+    optimizer = stepped(kind, **settings)
+    optimizer.param_groups[0].update(later)
+    other = stepped(kind)
+    other.load_state_dict(optimizer.state_dict())
+    assert repr(other.state_dict()) == repr(optimizer.state_dict())
+
+
 # ---- schedules ----
 
 SCHEDULES = {
@@ -364,6 +465,23 @@ def test_schedules_check_their_settings():
     assert optimizer.param_groups[0]["lr"] == 0.1
     with pytest.raises(CheckpointError, match="of 2 groups, the optimiser has 1"):
         optim.StepLR(optimizer, 1).load_state_dict({"last_epoch": 1, "base_lrs": [1.0, 2.0]})
+
+
+@pytest.mark.parametrize("state", [
+    {"last_epoch": -1}, {"last_epoch": 1.5}, {"last_epoch": "x"}, {"last_epoch": None},
+    {"last_epoch": 10**400}, {"base_lrs": None}, {"base_lrs": ["x"]}, {"base_lrs": [-1.0]},
+    {"base_lrs": [np.nan]}, {"base_lrs": [10**400]},
+])  # fmt: skip
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedules_state_that_is_none_changes_nothing(name, state):
+    optimizer = optim.Adam([leaf(2)], lr=0.3)
+    schedule = SCHEDULES[name](optimizer)
+    if name in ("LambdaLR", "LinearLR", "SequentialLR") and state == {"last_epoch": 10**400}:
+        return  # they have a rate then
+    before = repr(optimizer), schedule.state_dict()
+    with pytest.raises(CheckpointError, match=name):
+        schedule.load_state_dict({**schedule.state_dict(), **state})
+    assert (repr(optimizer), schedule.state_dict()) == before
 
 
 def test_one_cycle_ends():

@@ -40,6 +40,7 @@ class Adam(Optimizer):
     """
 
     number_names: tuple[str, ...] = ("beta1", "rest1", "beta2", "rest2", "length", "eps")
+    later_names = ("max_exp_avg_sq",)
 
     def __init__(
         self, params: Any, lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -132,6 +133,7 @@ class RMSprop(Optimizer):
     """
 
     number_names = ("lr", "momentum", "alpha", "rest", "eps")
+    later_names = ("momentum_buffer", "grad_avg")
 
     def __init__(
         self, params: Any, lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from math import cos, pi
+from operator import index
 from typing import Any
 
-from ..errors import CheckpointError, DataError
-from .optimizer import Optimizer
+from ..errors import CheckpointError, DataError, TinygradError
+from .optimizer import Optimizer, finite
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "LambdaLR", "LinearLR", "OneCycleLR", "SequentialLR", "StepLR"]
 
@@ -60,18 +61,30 @@ class LRScheduler:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take up a schedule where it was; the learning rates are set too.
 
-        Raises CheckpointError where the state is of another number of groups.
+        Raises CheckpointError, and changes nothing, where the state is of another number of groups, or of a
+        time that the schedule has no rate for.
         """
-        initial, groups = state_dict["base_lrs"], self.optimizer.param_groups
-        if len(initial) != len(groups):
-            raise CheckpointError(
-                f"{type(self).__name__}: the state is of {len(initial)} groups, the optimiser has "
-                f"{len(groups)}"
-            )
-        self.last_epoch = int(state_dict["last_epoch"])
+        name, groups = type(self).__name__, self.optimizer.param_groups
+        try:
+            initial, t = list(state_dict["base_lrs"]), index(state_dict["last_epoch"])
+            if len(initial) != len(groups):
+                raise CheckpointError(
+                    f"{name}: the state is of {len(initial)} groups, the optimiser has {len(groups)}"
+                )
+            if t < 0 or not all(finite(lr) and lr >= 0 for lr in initial):
+                raise CheckpointError(
+                    f"{name}: last_epoch {t} and base_lrs {initial} must be at least 0 and finite"
+                )
+            for i, lr in enumerate(initial):
+                self.rate(t, float(lr), i)
+        except TinygradError as error:
+            raise CheckpointError(str(error)) from error
+        except (LookupError, ArithmeticError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{name}: this is no state of a schedule: {error!r}") from error
+        self.last_epoch = t
         for group, lr in zip(groups, initial, strict=True):
             group["initial_lr"] = float(lr)
-        self.set(self.last_epoch)
+        self.set(t)
 
     def above(self, least: int, **values: int) -> None:
         """Raise a DataError unless all values are whole numbers of at least `least`."""

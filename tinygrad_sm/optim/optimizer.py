@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy import ndarray
 from numpy.typing import NDArray
 
 from ..backprop import mode, now
-from ..errors import CheckpointError, DataError, GradientError, UnsupportedError
+from ..errors import CheckpointError, DataError, GradientError, TinygradError, UnsupportedError
 from ..primitive import filled
 from ..tensor import Tensor
 
@@ -28,13 +29,26 @@ State = dict[str, Array]
 Group = dict[str, Any]
 Arrays = tuple[Array, ...]
 
-AT_LEAST_0 = {"lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value"}
+AT_LEAST_0 = {
+    "lr", "initial_lr", "eps", "weight_decay", "momentum", "alpha", "lr_decay", "initial_accumulator_value",
+}  # fmt: skip
+FLAGS = {"amsgrad", "centered", "maximize", "nesterov"}
 
 
 @lru_cache(maxsize=64)
 def as_arrays(dtype: np.dtype[Any], numbers: tuple[float, ...]) -> Arrays:
     """The numbers of a step as 0-d arrays: those of the step before, as long as nothing changed."""
     return tuple(filled(number, dtype) for number in numbers)
+
+
+def finite(value: Any) -> bool:
+    """Whether a setting is a finite number."""
+    return isinstance(value, int | float | np.integer | np.floating) and isfinite(value)
+
+
+def count(array: Array) -> bool:
+    """Whether it may be a count of steps: a finite whole number of at least 0."""
+    return array.shape == () and float(array).is_integer() and float(array) >= 0
 
 
 class Optimizer:
@@ -52,6 +66,7 @@ class Optimizer:
 
     decays_gradient = True  # is weight decay a part of the gradient?
     number_names: tuple[str, ...] = ("lr",)  # what `numbers` gives
+    later_names: tuple[str, ...] = ()  # arrays that a state may hold besides those that it begins with
     __slots__ = ("__dict__", "__weakref__", "_memory")  # it is no part of the state
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
@@ -111,16 +126,18 @@ class Optimizer:
 
     def check(self, group: Group) -> None:
         """Raise DataError where a setting is out of range."""
-        for key in AT_LEAST_0 & group.keys():
-            if not 0 <= group[key] < np.inf:
-                raise DataError(
-                    f"{type(self).__name__}: {key} must be at least 0 and finite, not {group[key]}"
-                )
-        for beta in group.get("betas", ()):
-            if not 0 <= beta < 1:
-                raise DataError(
-                    f"{type(self).__name__}: betas must be from 0 to below 1, not {group['betas']}"
-                )
+        name = type(self).__name__
+        for key in sorted(AT_LEAST_0 & group.keys()):
+            if not (finite(group[key]) and group[key] >= 0):
+                raise DataError(f"{name}: {key} must be at least 0 and finite, not {group[key]}")
+        for key in sorted(FLAGS & group.keys()):
+            if not isinstance(group[key], int | np.bool_):
+                raise DataError(f"{name}: {key} must be True or False, not {group[key]!r}")
+        betas = group.get("betas", (0.0, 0.0))
+        if not isinstance(betas, tuple | list) or len(betas) != 2 or not all(
+            finite(beta) and 0 <= beta < 1 for beta in betas
+        ):  # fmt: skip
+            raise DataError(f"{name}: betas must be two numbers from 0 to below 1, not {betas}")
 
     # ---- the step ----
 
@@ -210,36 +227,70 @@ class Optimizer:
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a state (copied) and settings.
 
-        Raises CheckpointError unless the groups are of the same sizes and the arrays of the parameters'
-        shapes, and changes nothing then.
+        Raises CheckpointError, and changes nothing, unless the groups are of the same sizes and with settings
+        in range, and the arrays those that each parameter needs, of its shape.
         """
-        groups, state = state_dict["param_groups"], state_dict["state"]
-        sizes = [[len(group["params"]) for group in each] for each in (groups, self.param_groups)]
+        name = type(self).__name__
+        try:
+            groups, states = self._fitting(state_dict["param_groups"], state_dict["state"])
+        except TinygradError as error:
+            raise CheckpointError(str(error)) from error
+        except (LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{name}: this is no state of an optimiser: {error!r}") from error
+        for group, given in zip(self.param_groups, groups, strict=True):
+            group.update(given)
+        self.state, self._memory = states, {p: np.empty_like(p.data) for p in states}
+
+    def _fitting(
+        self, given: list[Group], state: Mapping[int, State]
+    ) -> tuple[list[Group], dict[Tensor, State]]:
+        """The groups with the settings given and the parameters' states, if they fit this optimiser."""
+        name, own = type(self).__name__, self.param_groups
+        sizes = [[len(group["params"]) for group in groups] for groups in (given, own)]
         if sizes[0] != sizes[1]:
             raise CheckpointError(
-                f"{type(self).__name__}: the state has groups of {sizes[0]} parameters, this optimiser of "
-                f"{sizes[1]}"
+                f"{name}: the state has groups of {sizes[0]} parameters, this optimiser of {sizes[1]}"
             )
-        places = [place for group in groups for place in group["params"]]
-        params = [p for group in self.param_groups for p in group["params"]]
-        loaded = {p: self._loaded(p, state[i]) for i, p in zip(places, params, strict=True) if i in state}
-        for group, given in zip(self.param_groups, groups, strict=True):
-            group.update({key: value for key, value in given.items() if key in group and key != "params"})
-            if "initial_lr" in given:
-                group["initial_lr"] = given["initial_lr"]
-        self.state, self._memory = loaded, {p: np.empty_like(p.data) for p in loaded}
+        places = [place for group in given for place in group["params"]]
+        if len(set(places)) < len(places):
+            raise CheckpointError(f"{name}: the groups of the state name a parameter twice: {places}")
+        if left := state.keys() - set(places):
+            raise CheckpointError(f"{name}: the state is of parameters of no group: {[*left]}")
+        groups: list[Group] = []
+        states: dict[Tensor, State] = {}
+        for group, other in zip(own, given, strict=True):
+            known = group.keys() | {"initial_lr"}
+            merged = group | {key: other[key] for key in other if key in known and key != "params"}
+            self.check(merged)
+            groups.append(merged)
+            for p, i in zip(group["params"], other["params"], strict=True):
+                if i in state:
+                    states[p] = self._loaded(p, merged, state[i])
+        return groups, states
 
-    def _loaded(self, p: Tensor, state: Mapping[str, Any]) -> State:
-        """A parameter's state, in its dtype; the step count in float64."""
+    def _loaded(self, p: Tensor, group: Group, state: Mapping[str, Any]) -> State:
+        """A parameter's state, copied, if it holds what `begin` would make, in those shapes; in its dtypes."""
+        name, begun = type(self).__name__, self.begin(p.data, group)
         arrays = {key: np.asarray(value) for key, value in state.items() if value is not None}
-        for key, array in arrays.items():
-            if key != "step" and array.shape != p.shape:
+        for names, what in (
+            (begun.keys() - arrays.keys(), "missing"),
+            (arrays.keys() - begun.keys() - set(self.later_names), "unknown"),
+        ):
+            if names:
                 raise CheckpointError(
-                    f"{type(self).__name__}: {key} has shape {array.shape}, but {p.label} has shape {p.shape}"
+                    f"{name}: of the state of {p.label} {', '.join(sorted(names))} is {what}"
                 )
-        return {
-            key: np.array(array, np.float64 if key == "step" else p.dtype) for key, array in arrays.items()
-        }
+        begun = {key: begun.get(key, p.data) for key in arrays}
+        for key, array in arrays.items():
+            if array.dtype.kind not in "fiub":
+                raise CheckpointError(f"{name}: {key} holds {array.dtype}, not real numbers")
+            if key == "step" and not count(array):
+                raise CheckpointError(f"{name}: step must be a whole number of at least 0, not {array}")
+            if array.shape != begun[key].shape:
+                raise CheckpointError(
+                    f"{name}: {key} has shape {array.shape}, but of {p.label} it has {begun[key].shape}"
+                )
+        return {key: np.array(array, begun[key].dtype) for key, array in arrays.items()}
 
     def __repr__(self) -> str:
         lines = []

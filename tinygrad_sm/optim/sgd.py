@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .optimizer import Array, Arrays, Group, Optimizer, State
+from .optimizer import Array, Arrays, Group, Optimizer, State, finite
 
 __all__ = ["SGD"]
 
@@ -33,6 +33,7 @@ class SGD(Optimizer):
     """
 
     number_names = ("lr", "momentum", "rest")
+    later_names = ("momentum_buffer",)
 
     def __init__(
         self, params: Any, lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
@@ -44,6 +45,8 @@ class SGD(Optimizer):
 
     def check(self, group: Group) -> None:
         super().check(group)
+        if not finite(group["dampening"]):
+            raise DataError(f"SGD: dampening must be a finite number, not {group['dampening']!r}")
         if group["nesterov"] and (group["momentum"] <= 0 or group["dampening"]):
             raise DataError("SGD: Nesterov's momentum needs a momentum above 0 and no dampening")
 
