@@ -384,14 +384,80 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
         kept(tmp_path, 4)
     for name in state:
         for other in (None, 1, [], {}, "text"):
-            if name == "best" and other is None:
-                continue
             checkpoint.save(path, {**state, name: other})
             with pytest.raises(CheckpointError, match="cannot go on"):
                 kept(tmp_path, 4)
         checkpoint.save(path, {key: value for key, value in state.items() if key != name})
         with pytest.raises(CheckpointError, match="cannot go on"):
             kept(tmp_path, 4)
+
+
+def every_change(state: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The state with one part in it changed to another that a file can hold, in many ways."""
+    if isinstance(state, dict | list) and path != "['best']":
+        for key in state if isinstance(state, dict) else range(len(state)):
+            here = f"{path}[{key!r}]"
+            for what, inner in every_change(state[key], here):
+                if isinstance(state, dict):
+                    yield what, {**state, key: inner}
+                else:
+                    yield what, [*state[:key], inner, *state[key + 1 :]]
+            if isinstance(state, dict):
+                yield f"{here} left out", {name: state[name] for name in state if name != key}
+            else:
+                yield f"{here} left out", state[:key] + state[key + 1 :]
+    if path:
+        values = (
+            None,
+            True,
+            -1,
+            0,
+            10**400,
+            1.5,
+            float("nan"),
+            float("inf"),
+            "text",
+            [],
+            {},
+            np.zeros((3, 1)),
+        )
+        yield from ((f"{path} = {value!r}"[:80], value) for value in values)
+
+
+@pytest.mark.thread_unsafe  # the generator is the process's
+@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
+def test_a_checkpoint_changed_anywhere_is_refused_or_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(tmp_path, 4, 2)
+    state, refused = checkpoint.load(tmp_path / "checkpoint.npz"), 0
+    monkeypatch.setattr(checkpoint, "save", lambda *_: None)  # as if it were in the file
+    for what, changed in every_change(state):
+        monkeypatch.setattr(checkpoint, "load", lambda _, changed=changed: changed)
+        try:
+            kept(tmp_path, 4)
+        except CheckpointError as error:
+            assert "cannot go on" in str(error)  # noqa: PT017
+            refused += 1
+        except GradientError:  # the loss is not finite
+            pass
+        except Exception as error:
+            raise AssertionError(what) from error
+    assert refused > 900
+
+
+@pytest.mark.thread_unsafe  # the generator is the process's
+@pytest.mark.parametrize("change", [
+    {"loss": [1.0]}, {"accuracy": []}, {"validation_loss": []}, {"validation_accuracy": [0.5]},
+    {"loss": [], "accuracy": [], "validation_loss": [], "validation_accuracy": []},
+])  # fmt: skip
+def test_a_history_that_is_not_of_one_piece_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    kept(tmp_path, 4, 2)
+    path = tmp_path / "checkpoint.npz"
+    state = checkpoint.load(path)
+    checkpoint.save(path, {**state, "history": {**state["history"], **change}})
+    with pytest.raises(CheckpointError, match="cannot go on .*history"):
+        kept(tmp_path, 4)
 
 
 def test_a_full_disk_ends_the_training_and_keeps_the_last_checkpoint(

@@ -269,7 +269,7 @@ class Optimizer:
         return groups, states
 
     def _loaded(self, p: Tensor, group: Group, state: Mapping[str, Any]) -> State:
-        """A parameter's state, copied, if it holds what `begin` would make, in those shapes; in its dtypes."""
+        """A copy of a parameter's state, if it holds what `begin` would make, in the same shapes."""
         name, begun = type(self).__name__, self.begin(p.data, group)
         arrays = {key: np.asarray(value) for key, value in state.items() if value is not None}
         for names, what in (

@@ -291,16 +291,21 @@ class _Store:
             other = [name for name, value in self.settings.items() if settings[name] != value]
             if other:
                 raise CheckpointError(f"it is of a training with other {', '.join(other)}")
-            if state["best"] is not None:
-                run.model.load_state_dict(state["best"])  # it fits, too
+            history, best = History.from_state_dict(state["history"]), state["best"]
+            if not history.loss or bool(history.validation_loss) != (run.validation is not None):
+                raise CheckpointError("the history in it is of no epochs, or of another validation")
+            if (best is not None) != (run.validation is not None and run.keep_best):
+                raise CheckpointError("the best weights in it are missing, or of another training")
+            if best is not None:
+                run.model.load_state_dict(best)  # it fits, too
             run.model.load_state_dict(state["model"])
             run.optimizer.load_state_dict(state["optimizer"])
             if run.schedule is not None:
                 run.schedule.load_state_dict(state["schedule"])
             for source, value in zip(self.sources, state["random"], strict=True):
                 source.bit_generator.state = value
-            run.history, run.best = History.from_state_dict(state["history"]), state["best"]
-        except (TinygradError, KeyError, TypeError, ValueError, AttributeError) as error:
+            run.history, run.best = history, best
+        except (TinygradError, LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
             raise CheckpointError(
                 f"cannot go on from {str(self.path)!r}: {error}; start anew without resume, or elsewhere"
             ) from error

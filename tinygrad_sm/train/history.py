@@ -61,8 +61,9 @@ class History:
         """The history that `state_dict` gave; a CheckpointError where it is none."""
         names = [entry.name for entry in fields(cls)][:-1]
         lists: dict[str, Any] = {name: state.get(name) for name in names}
-        if not all(
-            type(values) is list and all(type(x) is float for x in values) for values in lists.values()
-        ):
+        if not all(type(x) is list and all(type(entry) is float for entry in x) for x in lists.values()):
             raise CheckpointError("the history in it is not one")
+        n, *others = map(len, lists.values())
+        if others not in ([n, 0, 0], [n, n, n]):
+            raise CheckpointError(f"the history in it has {n} losses, and of the others {others}")
         return cls(**lists)
