@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import enum
 import functools
 import gc
 import itertools
@@ -1129,6 +1130,39 @@ def test_several_steps_in_one_call(name: str) -> None:
     assert step.versions == 1
 
 
+@pytest.mark.parametrize("rates", [(0.1, 0.01), (0.01, 0.01)])
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_settings_that_a_step_sets_around_the_optimiser_are_refused(name: str, rates: Any) -> None:
+    w = tg.Tensor(np.ones(3), requires_grad=True)
+    opt = OPTIMIZERS[name]([w])
+
+    def step(x: Any) -> Any:
+        for rate in rates:
+            opt.param_groups[0]["lr"] = rate
+            opt.zero_grad()
+            ((w * x) ** 2).sum().backward()
+            opt.step()
+        opt.param_groups[0]["lr"] = 0.1
+        return w.sum()
+
+    refused(step, np.arange(3.0), words="settings of an optimiser .* between the calls")
+
+
+@pytest.mark.parametrize("name", ["momentum", "adam"])
+def test_optimisers_that_are_made_inside_are_refused(name: str) -> None:
+    w = tg.Tensor(np.ones(3), requires_grad=True)
+
+    def step(x: Any) -> Any:
+        opt = OPTIMIZERS[name]([w])
+        for _ in range(2):
+            opt.zero_grad()
+            ((w * x) ** 2).sum().backward()
+            opt.step()
+        return w.sum()
+
+    refused(step, np.arange(3.0), words="an optimiser that is made inside")
+
+
 TABLE = np.arange(12.0).reshape(3, 4)
 WEIGHT = tg.Tensor(TABLE, requires_grad=True)
 SHAPES: dict[str, Any] = {
@@ -1198,6 +1232,10 @@ class Held(NamedTuple):
     loss: Any
 
 
+class Color(enum.Enum):
+    RED = 1
+
+
 @dataclasses.dataclass
 class Result:
     loss: Any
@@ -1206,16 +1244,17 @@ class Result:
 @pytest.mark.parametrize("kind", [
     Result, lambda y: SimpleNamespace(loss=y), lambda y: deque([y]), lambda y: iter([y]), lambda y: lambda: y,
     lambda y: OrderedDict(y=y), lambda y: [defaultdict(list, y=y)], lambda y: {y},
+    lambda y: {"y": y}.values(), lambda y: tg.vjp(np.exp, y), lambda y: functools.partial(np.add, y),
 ])  # fmt: skip
 def test_results_of_other_kinds_are_refused(kind: Any) -> None:
     refused(lambda x: kind(x * 2), np.ones(2), words="return arrays in tuples, lists or dicts", times=1)
 
 
 def test_results_that_are_no_arrays() -> None:
-    model = nn.Linear(3, 2)
+    model, cells = nn.Linear(3, 2), deque([1.0])
 
     def f(x: Any) -> Any:
-        return Held(x * 2), [None, "text", 3, 2.5, np.float32], {"model": model}
+        return Held(x * 2), [None, "text", 3, 2.5, np.float32, Color.RED], {"model": model, "cells": cells}
 
     fast = tg.compile(f)
     for i in range(4):

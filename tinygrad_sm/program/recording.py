@@ -8,8 +8,9 @@ optimiser changes in place is recorded as new values of the same arrays.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from types import FrameType
@@ -22,9 +23,9 @@ from ..errors import TraceError
 from ..primitive import Fused, Primitive, Rule
 from ..tensor import Tensor
 from .equations import Equation, Variable, substitute
-from .traced import Box, Traced, TracedArray, check_leaf
+from .traced import Box, Numbers, Traced, TracedArray, check_leaf, settings
 
-__all__ = ["Numbers", "Record", "Recorder", "Slot", "rule_of", "slots_in"]
+__all__ = ["Record", "Recorder", "Slot", "rule_of", "slots_in"]
 
 PACKAGE = str(Path(__file__).parents[1])
 BY_VALUE = {"argwhere", "bincount", "flatnonzero"}  # the shape of their result is not known beforehand
@@ -76,33 +77,6 @@ class Record:
         return Equation(self.primitive, read, attrs, variable(self.output), self.scope, shares=self.shares)
 
 
-@dataclass(eq=False)
-class Numbers:
-    """The numbers of one optimiser's step for parameters whose steps have been counted alike."""
-
-    optimizer: Any
-    group: dict[str, Any]
-    dtype: Any
-    ahead: int = 0  # how many steps of the same parameters come before it in a call
-    counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
-
-    def current(self) -> tuple[float, ...] | None:
-        """The numbers of the next step; None if the steps are no longer counted alike."""
-        t = 0
-        if self.counts:
-            counted = self.counts[0].item()
-            if [count.item() for count in self.counts].count(counted) != len(self.counts):
-                return None
-            t = counted + self.ahead + 1
-        return self.group["weight_decay"], *self.optimizer.numbers(t, self.group)
-
-    def advance(self) -> None:
-        """Count the step."""
-        t = self.counts[0].item() + 1
-        for count in self.counts:
-            count.fill(t)
-
-
 class Recorder:
     """What happened while it watched.
 
@@ -128,7 +102,7 @@ class Recorder:
         self.drawn: list[Any] = []  # the random generators of recorded draws
         self.held: list[Any] = []  # what the ids are of must not go
         self.began = now()
-        self.steps: dict[int, int] = {}  # how often each array that counts steps has counted one
+        self.steps: Counter[int] = Counter()  # by the ids of the arrays that count steps
         self.viewed: dict[int, Any] = {}  # by the ids of slots: the array that they are views of
         self.outdated: set[int] = set()  # the ids of those whose array was updated
 
@@ -138,7 +112,7 @@ class Recorder:
         """Note one op."""
         current = mode.get()
         refs = tuple(map(self.slot, inputs))
-        if any(id(slot) in self.outdated for slot in refs):
+        if not self.outdated.isdisjoint(map(id, refs)):
             raise TraceError(
                 f"{primitive.name} reads a view of a parameter (v = W[:1]) that was taken before the "
                 f"optimiser changed the parameter: take it again after the step, or read it before"
@@ -195,18 +169,20 @@ class Recorder:
     def stepped(self, optimizer: Any, group: Any, p: Tensor, state: Any, arrays: Any) -> None:
         """Record what an optimiser is about to do to a parameter and its state."""
         count = state.get("step")
-        ahead = self.steps.get(id(count), 0)
+        ahead = self.steps[id(count)]
         key = id(optimizer), id(group), p.dtype.char, ahead, None if count is None else count.item()
         if key not in self.numbers:
-            source, copies = Numbers(optimizer, group, p.dtype, ahead), [np.array(a) for a in arrays]
+            source = Numbers(optimizer, group, p.dtype, ahead, settings(group))
+            copies = [np.array(a) for a in arrays]
             self.numbers[key] = source, copies
             for i, number in enumerate(copies):
                 self._know(number, Slot(number, "number", number, (source, i)))
         source, copies = self.numbers[key]
+        source.check_settings()
         with within(recording=False, scope=("update",)):
             if count is not None:  # it is no part of the program: it tells what its numbers are
                 source.counts.append(count)
-                self.steps[id(count)] = ahead + 1
+                self.steps[id(count)] += 1
                 state = {name: array for name, array in state.items() if array is not count}
             self.labels |= {id(array): (p, name) for name, array in state.items()}
             boxes = {name: self._box(array) for name, array in state.items()}

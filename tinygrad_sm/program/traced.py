@@ -1,8 +1,9 @@
-"""What stands for Tensors and arrays while a program is recorded."""
+"""What stands for Tensors, arrays and the numbers of optimisers while a program is recorded."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..primitive import DISPATCH, PRIMITIVES
 from ..tensor import Tensor
 from ..transforms import jvp, tree_leaves
 
-__all__ = ["Box", "Traced", "TracedArray", "check_leaf"]
+__all__ = ["Box", "Numbers", "Traced", "TracedArray", "check_leaf", "settings"]
 
 
 class Traced(Tensor):
@@ -109,6 +110,47 @@ def _variables_of_transforms() -> list[Any]:
             found += frame.f_locals.get("u", [])
         frame = frame.f_back
     return found
+
+
+@dataclass(eq=False)
+class Numbers:
+    """The numbers of one optimiser's step for parameters whose steps have been counted alike."""
+
+    optimizer: Any
+    group: dict[str, Any]
+    dtype: Any
+    ahead: int = 0  # how many steps of the same parameters come before it in a call
+    settings: Any = None  # those of the group at the step
+    counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
+
+    def current(self) -> tuple[float, ...] | None:
+        """The numbers of the next step; None if the steps are no longer counted alike."""
+        t = 0
+        if self.counts:
+            counted = self.counts[0].item()
+            if [count.item() for count in self.counts].count(counted) != len(self.counts):
+                return None
+            t = counted + self.ahead + 1
+        return self.group["weight_decay"], *self.optimizer.numbers(t, self.group)
+
+    def check_settings(self) -> None:
+        """Refuse settings that are others than at the step."""
+        if self.settings != settings(self.group):
+            raise TraceError(
+                "the function changes the settings of an optimiser (a learning rate) around its steps, which "
+                "a recorded program would not do: change them outside, between the calls"
+            )
+
+    def advance(self) -> None:
+        """Count the step."""
+        t = self.counts[0].item() + 1
+        for count in self.counts:
+            count.fill(t)
+
+
+def settings(group: dict[str, Any]) -> dict[str, Any]:
+    """The settings of an optimiser's group as they are now."""
+    return {key: value for key, value in group.items() if key != "params"}
 
 
 class Box:

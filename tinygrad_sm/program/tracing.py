@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -301,12 +302,20 @@ class Recording:
 
 def check_result(result: Any, environment: Environment) -> None:
     """Refuse a result in which it cannot be seen what is computed and what stays."""
+    reached = {id(x) for x in (*environment.tensors, *environment.arrays)}
     known = {id(thing) for place in environment.places for thing in place.things}
+
+    def hides(x: Any) -> bool:
+        inside = Environment(None, x)
+        return not reached.issuperset(map(id, (*inside.tensors, *inside.arrays))) or (
+            isinstance(x, Iterable | FunctionType) and id(x) not in known
+        )
+
     others = [x for x, _ in parts_of(result) if isinstance(x, dict) and type(x) is not dict]
     for x in tree_leaves(result):
         if isinstance(x, str) and "Traced(" in x:
             raise TraceError(f"the function returns {x!r:.80}, the text of a tensor that has no value as yet")
-        if not isinstance(x, (Tensor, np.ndarray, type, *PLAIN)) and id(x) not in known:
+        if not isinstance(x, (Tensor, np.ndarray, type, *PLAIN)) and hides(x):
             others.append(x)
     if others:
         raise TraceError(

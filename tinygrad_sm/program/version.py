@@ -77,6 +77,8 @@ class Version:
                 "compile: two parameters have one array as their gradients, which is not looked at in each "
                 "call; give each a gradient of its own"
             )
+        for source in self.sources:
+            source.check_settings()
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
         self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` gets
@@ -94,6 +96,12 @@ class Version:
                     f"compile: the function reads {t.label}, which it reaches in a way that is not watched; "
                     f"pass it in as an argument, or let the function name it"
                 )
+        made = recording.recorder.labels.keys() - recording.before.keys()
+        if made:
+            raise TraceError(
+                "compile: an optimiser that is made inside the function forgets its state after each call, "
+                "which a compiled call would not do; make it outside"
+            )
 
     def _verify(
         self, recording: Recording, program: Program, emitted: Emitted, given: list[Variable]
