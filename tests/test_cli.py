@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from tinygrad_sm import data, train
+from tinygrad_sm import checkpoint, data, train
 from tinygrad_sm.cli import main
 
 pytestmark = pytest.mark.thread_unsafe(reason="a command has the streams and the folder of a process")
@@ -248,12 +248,34 @@ MISTAKES = {
     "resume without a checkpoint": ["colours", "--resume"],
     "NUL in a path": ["train", "a\0b.csv"],
     "NUL in the model": ["predict", "#fff", "--model", "a\0b.npz"],
+    "a rate beyond all weights": ["colours", "--lr", "1e300"],
+    "a decay beyond all weights": ["train", "two.csv", "--weight-decay", "1e300"],
+    "a rate that explodes at the end": [
+        "train",
+        "two.csv",
+        "--lr",
+        "1e38",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "99",
+    ],
+    "a rate that explodes in a fold": [
+        "train",
+        "two.csv",
+        "--cv",
+        "--lr",
+        "1e38",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "99",
+    ],
     "a rate that explodes": ["train", "two.csv", "--lr", "1e38", "--hidden", "3", "--epochs", "9"],
 }
 
 
 @pytest.mark.parametrize("arguments", MISTAKES.values(), ids=MISTAKES)
-@pytest.mark.filterwarnings("ignore:.*encountered:RuntimeWarning")
 def test_a_mistake_is_one_clear_line_and_exit_code_2(run: Any, trained: Path, arguments: list[str]) -> None:
     Path("folder.npz").mkdir()
     Path("damaged.npz").write_bytes((trained / "runs/colours/model.npz").read_bytes()[:2000])
@@ -270,6 +292,36 @@ def test_a_mistake_is_one_clear_line_and_exit_code_2(run: Any, trained: Path, ar
     assert len(lines[0]) > 30
     assert lines[0].isprintable()
     assert "Traceback" not in result.err
+
+
+def test_numbers_that_a_model_cannot_compute_with_are_one_clear_line(run: Any) -> None:
+    Path("good.csv").write_text("a,b,label\n" + "1,2,x\n2,1,y\n" * 20)
+    assert run("train", "good.csv", "--epochs", "2").code == 0
+    Path("far.csv").write_text("a,b,label\n-3e38,3e38,y\n1,2,x\n")
+    model = ("--model", "runs/good/model.npz")
+    state = checkpoint.load("runs/good/model.npz")
+    state["network"]["0.bias"][1] = np.nan
+    checkpoint.save("nan.npz", state)
+    for arguments, said in (
+        (("predict", *model, "1,1", "1e308,-1e308"), "not finite for row 2"),
+        (("evaluate", *model, "far.csv"), "not finite for row 1"),
+        (("predict", "--model", "nan.npz", "1,1"), "0.bias is not finite"),
+        (("evaluate", "--model", "nan.npz", "good.csv"), "0.bias is not finite"),
+    ):
+        result = run(*arguments)
+        assert (result.code, result.err.count("\n")) == (2, 1), result.err
+        assert said in result.err
+        assert "nan" not in result.out
+
+
+@pytest.mark.parametrize("far", ["3.4e38", "3e38", "1e-38"])
+def test_a_table_of_numbers_at_the_edge_is_learnt_and_drawn(run: Any, far: str) -> None:
+    pytest.importorskip("matplotlib")
+    Path("far.csv").write_text("a,b,label\n" + f"{far},0,x\n-{far},-{far},y\n" * 20)
+    result = run("train", "far.csv", "--epochs", "3")
+    assert result.code == 0, result.err
+    assert all(line.startswith("epoch ") for line in result.err.splitlines())
+    assert Path("runs/far/decision_regions.png").stat().st_size > 2000
 
 
 def test_no_traceback_from_a_fresh_process_either(tmp_path: Path) -> None:

@@ -456,7 +456,7 @@ def test_a_history_that_is_not_of_one_piece_is_refused(tmp_path: Path, change: d
     path = tmp_path / "checkpoint.npz"
     state = checkpoint.load(path)
     checkpoint.save(path, {**state, "history": {**state["history"], **change}})
-    with pytest.raises(CheckpointError, match="cannot go on .*history"):
+    with pytest.raises(CheckpointError, match=r"cannot go on .*history"):
         kept(tmp_path, 4)
 
 
@@ -900,6 +900,15 @@ def test_pictures_are_drawn_whatever_the_names(tmp_path: Path) -> None:
         history.plot(tmp_path / f"curve{suffix}")
     with pytest.raises(DataError, match=r"\.png"):
         history.plot(tmp_path / "curve.bmp")
+
+
+@pytest.mark.parametrize("far", [1e308, np.inf, np.nan])
+def test_points_that_no_picture_can_hold_are_an_error(tmp_path: Path, far: float) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(DataError, match="finite and less far apart"):
+        plots.decision_regions(
+            lambda x: np.full((len(x), 2), 0.5), [[-far, 0], [far, 1]], [0, 1], "ab", tmp_path / "a.png"
+        )
 
 
 @pytest.mark.thread_unsafe(reason="it starts a process")

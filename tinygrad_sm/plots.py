@@ -29,6 +29,7 @@ __all__ = ["confusion_matrix", "decision_map", "decision_regions", "learning_cur
 Proba = Callable[[NDArray[Any]], NDArray[Any]]
 BOX = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black", "alpha": 0.85}
 HUES, LIGHTNESSES = 361, 241
+FARTHEST = 1e100  # coordinate of a point that Matplotlib still computes with
 BLUE, ORANGE = "#1f77b4", "#ff7f0e"
 _drawing = Lock()  # Matplotlib draws in one thread at a time, and filters of warnings are the process's
 
@@ -176,10 +177,18 @@ def decision_regions(
     """
     figure = _figure(7, 6)
     points, t = np.asarray(inputs), np.asarray(labels)
+    kept = points.dtype if points.dtype.kind == "f" else np.dtype(np.float64)
+    points = points.astype(np.float64)
     low, high = points.min(axis=0), points.max(axis=0)
+    if not np.all(np.abs([low, high]) < FARTHEST):
+        raise DataError(
+            f"decision_regions: the points are from {low} to {high}; "
+            f"a picture needs them finite and less far apart"
+        )
     edge = np.where(high > low, 0.08 * (high - low), 1)
     x, y = np.meshgrid(*(np.linspace(a - e, b + e, 300) for a, b, e in zip(low, high, edge, strict=True)))
-    a = np.asarray(proba(np.stack([x.ravel(), y.ravel()], axis=1).astype(points.dtype))).reshape(*x.shape, -1)
+    places = np.stack([x.ravel(), y.ravel()], axis=1).clip(np.finfo(kept).min, np.finfo(kept).max)
+    a = np.asarray(proba(places.astype(kept))).reshape(*x.shape, -1)
     palette = np.array([_colour(k, len(classes)) for k in range(len(classes))])
     axes = figure.subplots()
     sure = 0.15 + 0.35 * a.max(axis=2, keepdims=True)

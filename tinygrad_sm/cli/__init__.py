@@ -10,6 +10,8 @@ import errno
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..errors import TinygradError
 from ..show.numbers import plain
 from .options import parser
@@ -27,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal may not have every letter of a name
     try:
         options = parser().parse_args(arguments)
-        code: int = options.run(options)
+        with np.errstate(all="ignore"):  # what is not finite then is found, and said in one line
+            code: int = options.run(options)
         flush()
     except KeyboardInterrupt:
         return _fail("interrupted", 130)
