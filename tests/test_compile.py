@@ -1160,7 +1160,16 @@ def test_optimisers_that_are_made_inside_are_refused(name: str) -> None:
             opt.step()
         return w.sum()
 
-    refused(step, np.arange(3.0), words="an optimiser that is made inside")
+    refused(step, np.arange(3.0), words="an optimiser .* that is made inside")
+
+
+def test_running_statistics_that_are_made_inside_are_refused() -> None:
+    def f(x: Any) -> Any:
+        norm = nn.BatchNorm1d(3, affine=False, dtype=np.float64)
+        norm(x)
+        return norm.eval()(x)
+
+    refused(f, np.arange(6.0).reshape(2, 3), words="or a layer that is made inside")
 
 
 TABLE = np.arange(12.0).reshape(3, 4)

@@ -96,11 +96,10 @@ class Version:
                     f"compile: the function reads {t.label}, which it reaches in a way that is not watched; "
                     f"pass it in as an argument, or let the function name it"
                 )
-        made = recording.recorder.labels.keys() - recording.before.keys()
-        if made:
+        if recording.recorder.updates.keys() - recording.before.keys():
             raise TraceError(
-                "compile: an optimiser that is made inside the function forgets its state after each call, "
-                "which a compiled call would not do; make it outside"
+                "compile: an optimiser or a layer that is made inside the function forgets its state after "
+                "each call, which a compiled call would not do; make it outside"
             )
 
     def _verify(
