@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
@@ -202,6 +202,16 @@ def test_slots() -> None:
     takes_effect(lambda x: x * getattr(thing, "value", 1.0), lambda: delattr(thing, "value"))
 
 
+def test_a_class_of_a_class() -> None:
+    class Meta(type):
+        scale = 2.0
+
+    class Settings(metaclass=Meta):
+        pass
+
+    takes_effect(lambda x: x * Settings.scale, lambda: setattr(Meta, "scale", 3.0))
+
+
 def test_classes_that_count_something_of_their_own() -> None:
     class Ledger:
         changes = [0]  # noqa: RUF012
@@ -221,12 +231,13 @@ class Local(threading.local):
 def test_what_cannot_be_watched_is_refused() -> None:
     context = contextvars.ContextVar("context", default=2.0)
     number, local, holder = ctypes.c_double(2.0), Local(), SimpleNamespace(context=context)
-    system = random.SystemRandom()
+    system, digits = random.SystemRandom(), Context(prec=3)
     refused(lambda x: x * context.get(), "reads context, a ContextVar, whose changes cannot be watched")
     refused(lambda x: x * holder.context.get(), "reads holder.context, a ContextVar")
     refused(lambda x: x * number.value, "reads number, a c_double")
     refused(lambda x: x * local.scale, "reads local, a Local")
     refused(lambda x: x * (1 if system.random() < 2 else 0), "reads system, a SystemRandom")
+    refused(lambda x: x * float(digits.divide(Decimal(1), 3)), "reads digits, a Context")
     tg.trace(lambda x: x * context.get(), FLOATS)  # which is of now
 
 
@@ -335,8 +346,17 @@ def test_members_of_modules_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     takes_effect(lambda x: x * settings.__dict__["k"], lambda: setattr(settings, "k", 5.0))
     takes_effect(lambda x: x * hasattr(settings, "late"), lambda: setattr(settings, "late", 3.0))
     takes_effect(lambda x: x * sys.modules["some_settings"].k, lambda: setattr(settings, "k", 6.0))
+    get = operator.attrgetter("inner.k")
+    settings.inner = SimpleNamespace(k=2.0)
+    takes_effect(lambda x: x * get(settings), lambda: setattr(settings.inner, "k", 3.0))
     both = lambda x: x * sum(getattr(settings, name) for name in ("k", "late"))
     takes_effect(both, lambda: setattr(settings, "k", 9.0))
+
+
+def test_members_that_a_module_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = module(monkeypatch, k=2.0)
+    exec("def __getattr__(name): return k", vars(settings))
+    takes_effect(lambda x: x * settings.anything, lambda: setattr(settings, "k", 3.0))
 
 
 def test_a_name_that_happens_to_be_that_of_an_attribute() -> None:
@@ -383,6 +403,25 @@ def test_what_is_written_into_a_layer_by_hand() -> None:
         for _ in range(3):
             assert np.array_equal(fast(x), model(x))
     assert fast.versions == 2
+
+
+def test_parts_that_are_put_into_a_model_by_hand() -> None:
+    model, other = (nn.Sequential(nn.Linear(2, 2, rng=seed), nn.ReLU()) for seed in range(2))
+
+    def f(x: Any) -> Any:
+        return model(x)
+
+    model.requires_grad_(False)
+    other.requires_grad_(False)
+    takes_effect(f, lambda: vars(model).update({"1": nn.Tanh()}))
+    takes_effect(f, lambda: vars(model[0]).update(weight=other[0].weight))
+
+    def swap() -> None:
+        first = model[0]
+        delattr(model, "0")
+        setattr(model, "0", first)  # which comes last now
+
+    takes_effect(f, swap)
 
 
 def test_a_step_that_is_set_on_an_optimiser() -> None:

@@ -16,6 +16,7 @@ import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -165,6 +166,9 @@ class Environment(Notes):
         elif isinstance(x, types.BuiltinFunctionType | types.MethodWrapperType):
             self._note(name, x)
             yield f"{name}.__self__", x.__self__
+        elif isinstance(x, attrgetter):
+            self._note(name, id(x))
+            self._names |= dict.fromkeys(part for path in x.__reduce__()[1] for part in path.split("."))
         elif isinstance(x, weakref.ref):
             self._note(name, id(x))
             yield f"{name}()", x()
@@ -193,8 +197,11 @@ class Environment(Notes):
         elif isinstance(x, type):
             self._note(name, id(x))
             if not in_library(x.__module__):
-                yield from self._items(name, vars(x))
+                self._by_name(vars(x), dict(vars(x)))
+                yield from self._items(name, vars(x), watch=False)
                 yield from ((f"{name}.{base.__name__}", base) for base in x.__bases__)
+                if isinstance(type(x).__module__, str):  # those of extensions have none
+                    yield f"type({name})", type(x)
         elif hasattr(x, "param_groups") and hasattr(x, "numbers"):
             yield from self._optimizer(name, x)
         else:
@@ -230,7 +237,7 @@ class Environment(Notes):
     def _members_of_modules(self) -> Iterator[tuple[str, Any]]:
         """What the functions may use of the modules that are reached, found by name."""
         for module in list(self.modules.values()):
-            for part in [part for part in self._names if part in vars(module)]:
+            for part in [part for part in (*self._names, "__getattr__") if part in vars(module)]:
                 place = module.__name__, part
                 if place not in self._members:
                     self._members.add(place)

@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import date, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import PurePath
@@ -60,7 +60,7 @@ def unwatchable(x: Any) -> bool:
     """Has an object a state that can change and cannot be looked at, or not in all threads?"""
     names = {f"{c.__module__}.{c.__name__}" for c in type(x).__mro__}
     foreign = "mmap.mmap" in names or ("_ctypes._CData" in names and not callable(x))
-    return foreign or isinstance(x, ContextVar | threading.local | random.SystemRandom)
+    return foreign or isinstance(x, ContextVar | Context | threading.local | random.SystemRandom)
 
 
 def slots(x: Any) -> Iterator[str]:

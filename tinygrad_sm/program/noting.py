@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tensor import Tensor
 from .code import of_library
 from .kinds import bystander, counter, known_by_value, seen_whole, slots, unwatchable
 
@@ -77,6 +76,12 @@ class Notes:
         for i, (key, value) in enumerate(now.items()):
             yield (f"{name}.{key}" if isinstance(key, str) else f"{name}[{i}]"), value
 
+    def _by_name(self, items: Any, members: dict[str, Any]) -> None:
+        """Note what a class or an object has under these names, in whatever order."""
+        keys = (repr(key).replace("{", "{{").replace("}", "}}") for key in members)
+        test = f"len({{0}}) == {len(items)}{one_by_one('{0}', keys, 1)}"
+        self.places.append(Place("", None, test, (items, *members.values())))
+
     def _beside(self, name: str, x: Any) -> Iterator[tuple[str, Any]]:
         """What a function, a container or a value has in addition: attributes, slots, a class."""
         if isinstance(getattr(x, "__dict__", None), dict):
@@ -143,8 +148,5 @@ class Notes:
         """What an object holds whose class counts what is set, and not what is written past it."""
         self.places.append(Place("", None, f"{{0}}[0] == {changes[0]}", (changes,)))
         members = {key: value for key, value in vars(x).items() if key not in ("_kinds", "_label")}
-        alone = {k: v for k, v in members.items() if not isinstance(v, Tensor) and counter(v) is None}
-        test = one_by_one("{0}", (f"{{{i}}}" for i in range(1, len(alone) + 1)), len(alone) + 1)
-        things = vars(x), *alone, *alone.values()
-        self.places.append(Place("", None, f"len({{0}}) == {len(vars(x))}{test}", things))
+        self._by_name(vars(x), members)
         yield from self._items(name, members, watch=False)
