@@ -183,3 +183,14 @@ def test_the_emitted_source_of_a_live_graph(seed: int) -> None:
         exec(emitted.source, space)
         found = space["make"](*(v.value for v in emitted.stays), *emitted.things.values())()
     assert same_bits(found[0], loss.data)
+
+
+@pytest.mark.parametrize("f", [
+    lambda x: x - -0.0, lambda x: x - 0.0, lambda x: x + -0.0, lambda x: x + 0.0,
+    lambda x: x * -0.0, lambda x: x * 0.0,
+    lambda x: -0.0 - x, lambda x: x * -0.0 + x * 0.0,
+])  # fmt: skip
+def test_zeros_keep_their_signs(f: Callable[[Any], Any]) -> None:
+    compiled = tg.compile(f)
+    for x in np.ones(2), np.ones(2), np.array([0.0, -0.0]), np.array([-0.0, 1.0]):
+        assert same_bits(compiled(x), f(x))

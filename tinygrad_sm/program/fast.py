@@ -234,7 +234,8 @@ class _Emitter:
             return self.names[x.name]
         number = x.number
         if dtype is not None and type(number) in (int, float):
-            return self.thing("c_" + re.sub(r"\W", "_", x.literal), filled(number, dtype))
+            array = filled(number, dtype) if number else np.full((), number, dtype)  # 0.0 is not -0.0
+            return self.thing("c_" + re.sub(r"\W", "_", x.literal), array)
         return self.literal(number)
 
     def literal(self, value: Any) -> str:

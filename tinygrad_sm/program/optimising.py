@@ -109,7 +109,9 @@ def simpler(equation: Equation) -> Variable | None:
     if op.name in NEUTRAL:
         for place, neutral in enumerate(NEUTRAL[op.name]):
             x, other = inputs[place], inputs[1 - place]
-            if neutral is not None and immutable(x) and (x.value == neutral).all() and alike(other, output):
+            if neutral is None or not immutable(x) or not alike(other, output):
+                continue
+            if (x.value == neutral).all() and not np.signbit(x.value).any():  # x - (-0.0) makes 0.0 of -0.0
                 return other
     return None
 
