@@ -57,8 +57,8 @@ def compile(f: Callable[..., Any]) -> Compiled:
     (tg.grad(tg.compile(f))), f itself runs.
 
     Raises TraceError, which says what to do, where f reads a value that it computes (`if t > 0`, t.item())
-    or lets one decide a shape (x[:n]), makes leaves or optimisers of its own, changes anything but parameters,
-    gradients and optimisers, or computes with what changes and is not seen.
+    or lets one decide a shape (x[:n]), makes leaves or optimisers of its own, changes anything but
+    parameters, gradients and optimisers, or computes with what changes and is not seen.
 
     >>> import tinygrad_sm as tg
     >>> square = compile(tg.value_and_grad(lambda x: (x * x).sum()))
