@@ -820,3 +820,31 @@ def test_public_names():
     assert nn.__all__ == sorted(nn.__all__)
     assert all(hasattr(nn, name) for name in nn.__all__)
     assert issubclass(CheckpointError, TinygradError)
+
+
+def test_a_sequential_may_own_parameters_and_buffers() -> None:
+    class Scaled(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(2, 2, rng=0))
+            self.scale = leaf(2)
+            self.register_buffer("mean", np.ones(2))
+
+        def forward(self, x: Any) -> Any:
+            return super().forward(x - self.mean) * self.scale
+
+    net = Scaled().append(nn.ReLU())
+    assert len(net) == 2
+    assert set(net.state_dict()) == {"0.weight", "0.bias", "scale", "mean"}
+    x = normal(3, 2)
+    expected = np.maximum((x - 1) @ net[0].weight.data.T + net[0].bias.data, 0) * net.scale.data
+    np.testing.assert_allclose(net(x).data, expected, rtol=1e-6)
+    net.append(nn.Tanh())
+    assert [name for name, _ in net.named_children()] == ["0", "1", "2"]
+
+
+def test_a_buffer_can_be_given_up() -> None:
+    criterion = nn.CrossEntropyLoss(weight=[1.0, 2.0])
+    criterion.weight = None
+    assert criterion.weight is None
+    assert criterion.state_dict() == {}
+    assert criterion(normal(3, 2), [0, 1, 1]).shape == ()

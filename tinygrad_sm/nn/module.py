@@ -98,7 +98,7 @@ class Module:
         elif isinstance(value, Tensor) and value.node is None:
             if value.requires_grad or self._kinds.get(name) == "parameter":
                 kind, value.name = "parameter", name
-        elif self._kinds.get(name) == "buffer":
+        elif self._kinds.get(name) == "buffer" and value is not None:
             kind, value = "buffer", np.asarray(value)
         elif isinstance(value, list | tuple) and any(isinstance(part, Module) for part in value):
             warnings.warn(
@@ -360,7 +360,7 @@ class ModuleList(Module):
         return self
 
     def __len__(self) -> int:
-        return len(self._kinds)
+        return list(self._kinds.values()).count("module")
 
     def __iter__(self) -> Iterator[Module]:
         return self.children()
@@ -394,6 +394,7 @@ class Sequential(ModuleList):
 
     def forward(self, x: Any) -> Any:
         parts = self.__dict__
-        for name in self._kinds:
-            x = parts[name](x)
+        for name, kind in self._kinds.items():
+            if kind == "module":  # a class derived from it may own parameters, too
+                x = parts[name](x)
         return x
