@@ -1298,3 +1298,10 @@ def test_a_view_of_a_parameter_that_is_read_after_the_step() -> None:
         eager, step = training(again, read), tg.compile(training(again, read))
         for _ in range(4):
             assert_same(eager(np.ones(2)), step(np.ones(2)))
+
+
+def test_a_tensor_of_an_argument_in_another_dtype_follows_it() -> None:
+    compiled = tg.compile(lambda n: tg.Tensor(n, dtype=np.float32) * 2)
+    for i in range(4):
+        found = compiled(np.full(2, float(i)))
+        assert (found.dtype, found.tolist()) == (np.float32, [2 * i, 2 * i])

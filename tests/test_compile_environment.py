@@ -472,3 +472,15 @@ def test_a_recording_is_not_kept_by_the_model() -> None:
     del x
     gc.collect()
     assert seen() is None
+
+
+@pytest.mark.parametrize("kind", [np.random.MT19937, np.random.Philox, np.random.SFC64, np.random.PCG64])
+def test_generators_whose_states_hold_arrays(kind: Any) -> None:
+    for source in np.random.Generator(kind(0)), kind(0):
+        draw = source.random if isinstance(source, np.random.Generator) else source.random_raw
+        compiled = tg.compile(lambda x, draw=draw: x * float(draw() % 7))
+        with pytest.raises(TraceError, match="random"):
+            [compiled(np.ones(2)) for _ in range(3)]
+        unused = tg.compile(lambda x, source=source: (source is not None) * x * 2)
+        for _ in range(4):
+            assert unused(np.ones(2)).tolist() == [2, 2]

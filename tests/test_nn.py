@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest

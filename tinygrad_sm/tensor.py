@@ -183,10 +183,8 @@ class Tensor(ArrayLike):
         """
         on_tensors = create_graph or tracing()
         seed = self._seed(gradient, on_tensors)
-        keep = None
-        if inputs is not None:
-            inputs = [inputs] if isinstance(inputs, Tensor) else inputs
-            keep = {x._number for x in inputs}
+        inputs = [inputs] if isinstance(inputs, Tensor) else inputs
+        keep = None if inputs is None else {x._number for x in inputs}
         if self.node is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
         elif on_tensors:
@@ -324,6 +322,8 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     """Data as an array of real numbers."""
     if isinstance(data, Tensor) and data._requires_grad:
         raise UnsupportedError(f"a new Tensor of {data.label} would lose its gradient; use it, or .detach()")
+    if isinstance(data, Tensor) and dtype is not None and data.dtype != dtype:
+        data = data.astype(dtype=dtype)  # an op, which is recorded where a program is
     try:
         array = data._data if isinstance(data, Tensor) else np.asarray(plain(data))
     except ValueError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dis
-import pickle
 import random
 import threading
 import types
@@ -22,7 +21,7 @@ from .code import in_library, of_library
 
 __all__ = [
     "PLAIN", "Draws", "bystander", "counter", "globals_in", "known_by_value", "plain", "same", "seen_whole",
-    "shared_draws", "slots", "texts_in", "unwatchable",
+    "settled", "shared_draws", "slots", "texts_in", "unwatchable",
 ]  # fmt: skip
 
 PLAIN = (
@@ -116,27 +115,34 @@ class Draws:
         self.source, self.bit_generator = source, self
 
     @property
-    def state(self) -> bytes:
+    def state(self) -> Any:
         x = self.source
         if isinstance(x, random.Random):
-            return pickle.dumps(x.getstate())
-        return pickle.dumps(x.state if isinstance(x, np.random.BitGenerator) else x.get_state(legacy=False))
+            return x.getstate()
+        return x.state if isinstance(x, np.random.BitGenerator) else x.get_state(legacy=False)
 
     @state.setter
-    def state(self, state: bytes) -> None:
-        x, found = self.source, pickle.loads(state)
+    def state(self, state: Any) -> None:
+        x = self.source
         if isinstance(x, random.Random):
-            x.setstate(found)
+            x.setstate(state)
         elif isinstance(x, np.random.BitGenerator):
-            x.state = found
+            x.state = state
         else:
-            x.set_state(found)
+            x.set_state(state)
 
 
-def shared_draws() -> dict[str, bytes]:
+def shared_draws() -> dict[str, Any]:
     """The states of the generators that np.random and random draw from."""
-    states = random.getstate(), np.random.get_state(legacy=False)  # noqa: NPY002
-    return dict(zip(("random", "np.random"), map(pickle.dumps, states), strict=True))
+    numpys = np.random.get_state(legacy=False)  # noqa: NPY002
+    return {"random": random.getstate(), "np.random": settled(numpys)}
+
+
+def settled(state: Any) -> Any:
+    """A generator's state in a form that can be compared: some hold arrays."""
+    if isinstance(state, dict):
+        return {key: settled(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
 
 
 # ---- copies of containers ----

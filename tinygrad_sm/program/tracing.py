@@ -17,6 +17,7 @@ from ..transforms import tree_leaves, tree_map
 from .code import names_in
 from .environment import PLAIN, Environment
 from .equations import Program, Variable
+from .kinds import settled
 from .live import literal_of, naming
 from .optimising import same_bits
 from .recording import Recorder, Slot, slots_in
@@ -189,7 +190,7 @@ class Recording:
         """Did random numbers come from recorded draws alone?"""
         recorded = {id(generator) for generator in self.recorder.drawn}
         own = self.draws[1:]  # the first is the package's, from which other threads may draw as well
-        return all(id(g) in recorded or g.bit_generator.state == state for g, state in own)
+        return all(id(g) in recorded or settled(g.bit_generator.state) == settled(state) for g, state in own)
 
     def computed(self) -> list[Tensor]:
         """The Tensors that were computed and returned."""
