@@ -105,7 +105,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     run = _run(f, primals, {}, tuple(range(len(primals))), False, inner=True)
     outputs = tree_leaves(run.result)
     with within(recording=True):
-        u = [Tensor(np.ones(np.shape(y), getattr(y, "dtype", None)), requires_grad=True) for y in outputs]
+        u = [Argument(np.ones(np.shape(y), getattr(y, "dtype", None)), requires_grad=True) for y in outputs]
         g = tree_leaves(run.pull(list(u)))
         inner = _inner(g, tree_leaves(tangents))
         found = _pull([inner], [np.ones((), inner.dtype)], u, recorded=run.nested)
@@ -174,6 +174,12 @@ def hessian(f: Function, argnums: Argnums = 0) -> Function:
 
 
 # ---- what they share ----
+
+
+class Argument(Tensor):
+    """A leaf that a transform makes, to stand for an argument."""
+
+    __slots__ = ()
 
 
 class _Run(NamedTuple):
@@ -245,8 +251,10 @@ def _run(f: Function, args: Any, kwargs: Any, argnums: Argnums, has_aux: bool, i
 def _variable(x: Any) -> Tensor:
     """A Tensor of its own for an argument, recorded as a copy of it where that one asks for its gradient."""
     if not isinstance(x, Tensor):
-        return Tensor(x, requires_grad=True)
+        return Argument(x, requires_grad=True)
     t: Tensor = PRIMITIVES["copy"](x if x.dtype.kind == "f" else x.astype(dtype=np.float64))
+    if type(t) is Tensor and t.node is None:
+        return Argument(t, requires_grad=True)
     t.requires_grad = True
     return t
 

@@ -22,6 +22,7 @@ from ..backprop import Node, Step, mode, now, within
 from ..errors import TraceError
 from ..primitive import Fused, Primitive, Rule
 from ..tensor import Tensor
+from ..transforms import Argument
 from .equations import Equation, Variable, substitute
 from .traced import Box, Numbers, Traced, TracedArray, check_leaf, settings
 
@@ -228,7 +229,7 @@ class Recorder:
 
     def hold(self, tensor: Tensor) -> None:
         """Let nobody read this Tensor's value until release()."""
-        if type(tensor) is Tensor:
+        if type(tensor) in (Tensor, Argument):
             tensor.__class__ = Traced
             self.traced.append(tensor)
 

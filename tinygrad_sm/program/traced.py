@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,6 @@ from ..backprop import tracing
 from ..errors import TraceError
 from ..primitive import DISPATCH, PRIMITIVES
 from ..tensor import Tensor
-from ..transforms import jvp, tree_leaves
 
 __all__ = ["Box", "Numbers", "Traced", "TracedArray", "check_leaf", "settings"]
 
@@ -88,28 +85,14 @@ for _name, _operator in {
 def check_leaf(x: Any, began: int) -> None:
     """Refuse a leaf that the function made while it was recorded.
 
-    It would stay what it is, also where it was made of an argument or drawn. Transforms make some as well,
-    but of nothing that is computed.
+    It would stay what it is, also where it was made of an argument or drawn. Those of transforms are of a
+    class of their own: they are made of nothing that is computed.
     """
-    made_inside = type(x) is Tensor and x.requires_grad and x._number > began
-    if made_inside and not any(x is variable for variable in _variables_of_transforms()):
+    if type(x) is Tensor and x.requires_grad and x._number > began:
         raise TraceError(
             f"{x.label}, which requires grad, is made while a program is recorded, and would stay what it "
             f"is: make it outside, or differentiate with tg.grad(...), which takes arguments as they are"
         )
-
-
-def _variables_of_transforms() -> list[Any]:
-    """The leaves that the transforms which are running have made."""
-    found: list[Any] = []
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_filename == jvp.__code__.co_filename:
-            found += tree_leaves(frame.f_locals.get("variables"))
-        if frame.f_code is jvp.__code__:
-            found += frame.f_locals.get("u", [])
-        frame = frame.f_back
-    return found
 
 
 @dataclass(eq=False)
