@@ -152,6 +152,29 @@ def test_modf_of_infinities() -> None:
         assert np.array_equal(found.data, expected)
 
 
+EINSUMS = [
+    ("i,i", (3,), (1,)), ("i,i", (1,), (3,)), ("ii,ii->i", (2, 2), (1, 1)), ("ij,jk->ik", (2, 1), (3, 4)),
+    ("ij,ij->", (1, 3), (2, 1)), ("ijk,ik->ij", (2, 3, 1), (1, 4)), ("...j,j->...", (2, 3, 4), (1,)),
+    ("ij,ik->j", (1, 3), (4, 2)), ("ii->i", (3, 3)), ("ij->", (2, 3)), ("i,i,i->", (3,), (1,), (3,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("subscripts", "shapes"), [(s, shapes) for s, *shapes in EINSUMS], ids=str)
+def test_einsum_stretches_axes_of_length_1(subscripts: str, shapes: list[tuple[int, ...]]) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=shape) for shape in shapes]
+    y = np.einsum(subscripts, *map(leaf, arrays))
+    np.testing.assert_allclose(y.data, np.einsum(subscripts, *arrays))
+    for optimize in False, True:
+        tg.check_grads(lambda *x, how=optimize: np.einsum(subscripts, *x, optimize=how), *arrays)
+
+
+def test_reshape_counts_along_the_first_axis_too() -> None:
+    x = np.arange(6.0)
+    assert leaf(x).reshape(2, 3, order="F").data.tolist() == x.reshape(2, 3, order="F").tolist()
+    assert leaf(x).reshape((3, -1)).shape == (3, 2)
+
+
 # ---- what NumPy refuses ----
 
 REFUSED: list[tuple[str, type[Exception], str]] = [
@@ -168,6 +191,8 @@ REFUSED: list[tuple[str, type[Exception], str]] = [
     ("np.linalg.matrix_power(m, 2)", ShapeError, "square"),
     ("np.triu(t[0])", ShapeError, "reshape"),
     ("np.diff(t, -1)", DataError, "n must be"),
+    ("np.split(t, 0)", ShapeError, "1 at least"),
+    ("np.array_split(t, 0)", ShapeError, "1 at least"),
 ]
 
 
@@ -175,7 +200,7 @@ REFUSED: list[tuple[str, type[Exception], str]] = [
 def test_refused(call: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         eval(call, {"np": np, "t": leaf(V), "m": leaf(M)})
-    with pytest.raises((ValueError, IndexError, TypeError, np.linalg.LinAlgError)):
+    with pytest.raises((ValueError, IndexError, TypeError, ArithmeticError, np.linalg.LinAlgError)):
         eval(call, {"np": np, "t": V, "m": M})
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import ops
 from .errors import GradientError, UnsupportedError
-from .primitive import DISPATCH, PRIMITIVES, Differentiable, Primitive, misfit
+from .primitive import DISPATCH, FUNCTIONS, PRIMITIVES, Differentiable, Primitive, misfit
 
 __all__ = ["ArrayLike", "NDArray"]
 
@@ -51,9 +51,9 @@ class ArrayLike(ops.Methods, Differentiable):
         """The axes in reverse order."""
         return PRIMITIVES["transpose"](self)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Any, **options: Any) -> Any:
         """The same entries in another shape, given as numbers or as a tuple; -1 stands for what is left."""
-        return PRIMITIVES["reshape"](self, shape=shape[0] if len(shape) == 1 else shape)
+        return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape, **options)
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order, given as numbers or as a tuple; in reverse order if none is given."""

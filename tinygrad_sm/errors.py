@@ -17,10 +17,9 @@ place.
 
 from numpy.linalg import LinAlgError as _LinAlgError
 
-__all__ = [
-    "BoundsError", "CheckpointError", "DataError", "DtypeError", "GradientCheckError", "GradientError",
-    "LinAlgError", "MissingError", "ShapeError", "TinygradError", "TraceError", "UnsupportedError",
-]  # fmt: skip
+__all__ = ["BoundsError", "CheckpointError", "DataError", "DtypeError", "GradientCheckError", "GradientError",
+           "LinAlgError", "MissingError", "ShapeError", "TinygradError", "TraceError",
+           "UnsupportedError"]  # fmt: skip
 
 
 class TinygradError(Exception):

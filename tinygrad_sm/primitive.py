@@ -23,10 +23,8 @@ import numpy as np
 
 from .errors import BoundsError, DtypeError, LinAlgError, ShapeError, UnsupportedError
 
-__all__ = [
-    "DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "fused", "primitive",
-    "sum_to",
-]  # fmt: skip
+__all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "fused",
+           "primitive", "sum_to"]  # fmt: skip
 
 Rule = Callable[..., Any]
 Array = Any  # an ndarray, or a Tensor where a rule is recorded: rules are written once for both

@@ -67,7 +67,7 @@ def alone(arrays: list[Array]) -> Any:
 @composition(np.split)
 def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Cut into equal parts, or before the indices given."""
-    if np.ndim(indices_or_sections) == 0 and (n := np.shape(x)[axis]) % indices_or_sections:
+    if np.ndim(indices_or_sections) == 0 and (n := np.shape(x)[axis]) % max(indices_or_sections, 1):
         raise ShapeError(f"split: {n} entries do not make {indices_or_sections} equal parts; use array_split")
     return array_split(x, indices_or_sections, axis)  # type: ignore[no-any-return]
 
@@ -126,6 +126,8 @@ def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array
     """Cut into so many parts, of which the first may be longer by one, or before the indices given."""
     n, cuts = np.shape(x)[axis], indices_or_sections
     if np.ndim(cuts) == 0:
+        if cuts < 1:
+            raise ShapeError(f"split: into {cuts} parts; there must be 1 at least")
         cuts = [n // cuts * i + min(i, n % cuts) for i in range(1, cuts)]
     return [x[along(axis, x.ndim, slice(start, stop))] for start, stop in pairwise([0, *cuts, n])]
 

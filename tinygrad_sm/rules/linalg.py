@@ -56,19 +56,22 @@ def as_given(d: Array, matrix: Array, x: Array) -> Array:
 
 
 def uncontract(g: Array, x: Any, i: int, subscripts: str, optimize: Any) -> Array:
-    """The einsum of g with the other inputs. A letter of x_i alone is spread, one that x_i repeats is a diagonal."""
+    """The einsum of g with the other inputs. A letter of x_i alone is spread, one that x_i repeats is a diagonal; where
+    an axis of length 1 was stretched, by x_i or to it, the same is done to the gradient."""
     terms, output = subscripts.split("->")
     others = terms.split(",")
     mine = others.pop(i)
     letters, size = "".join(dict.fromkeys(mine)), dict(zip(mine, np.shape(x[i]), strict=True))
     parts, others = [g, *x[:i], *x[i + 1 :]], [output, *others]
-    if alone := "".join(c for c in letters if c not in "".join(others)):
+    pairs = (pair for term, part in zip(others, parts, strict=True) for pair in zip(term, np.shape(part), strict=True))
+    found = dict(sorted(pairs))  # the largest of each
+    if alone := "".join(c for c in letters if found.get(c, -1) < size[c]):
         parts, others = [*parts, np.ones([size[c] for c in alone], g.dtype)], [*others, alone]
     d = contraction(*parts, subscripts=f"{','.join(others)}->{letters}", optimize=optimize)
-    if letters == mine:
-        return d
-    grid = np.ix_(*[np.arange(size[c]) for c in letters])
-    return scatter_add(d, key=tuple(grid[letters.index(c)] for c in mine), shape=np.shape(x[i]))
+    if (shape := tuple(size[c] for c in letters)) != d.shape:
+        d = PRIMITIVES["sum_to"](d, shape=shape)
+    grid = dict(zip(letters, np.ix_(*map(np.arange, shape)), strict=True))
+    return d if letters == mine else scatter_add(d, key=tuple(grid[c] for c in mine), shape=np.shape(x[i]))
 
 
 def eye(x: Array) -> Array:
