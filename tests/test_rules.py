@@ -265,6 +265,7 @@ def weights_of(outputs: list[Any]) -> list[np.ndarray]:
     return [random.uniform(0.5, 1.5, np.shape(y)) for y in outputs]
 
 
+@pytest.mark.parallel_threads_limit(4)  # they are many
 @pytest.mark.parametrize("row", TABLE)
 def test_row(row: str) -> None:
     call, _, reference = row.partition(" == ")
@@ -321,6 +322,7 @@ def test_row(row: str) -> None:
         close(grad(tensors[name]), slope, what=f"d2L/d{name}", rtol=3e-6)
 
 
+@pytest.mark.parallel_threads_limit(4)  # they are many
 @pytest.mark.parametrize("row", TABLE)
 def test_row_keeps_float32_and_its_memory(row: str) -> None:
     call, _, reference = row.partition(" == ")
