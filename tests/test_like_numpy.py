@@ -100,6 +100,19 @@ def test_quantiles_keep_float32() -> None:
 # ---- gradients at the edges ----
 
 
+def test_quantiles_have_a_gradient_by_q_and_are_checked_in_programs_too() -> None:
+    q = leaf(0.3)
+    np.quantile(np.array([1.0, 2.0, 4.0]), q).backward()
+    assert q.grad.item() == 2  # (2 - 1) (3 - 1)
+    with pytest.raises(DataError, match="from 0 to 1"):
+        np.quantile(V, leaf(1.1))
+    compiled = tg.compile(np.quantile)
+    for q in 0.3, 0.6, 0.9, 0.5:
+        np.testing.assert_allclose(compiled(V, np.array(q)), np.quantile(V, q))
+    with pytest.raises(DataError, match="from 0 to 1"):
+        compiled(V, np.array(1.5))
+
+
 def test_bincount_has_a_gradient_by_its_weights() -> None:
     places = np.array([0, 2, 2, 0])
     w, u = leaf([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 10.0, 100.0, 0.0])

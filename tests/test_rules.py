@@ -86,7 +86,7 @@ tg.sum_to(x,shape=(3,)) == np.sum(x,0)  tg.sum_to(x,shape=(2,1)) == np.sum(x,1,k
 tg.sum_to(t,shape=(3,1)) == np.sum(t,(0,2))[:,None]  tg.sum_to(x,shape=()) == np.sum(x)
 np.average(x)  np.average(x, axis=1, weights=w)  np.average(x, weights=p)
 np.average(x, axis=0, weights=p, returned=True)  np.average(t, axis=(2, 1), weights=u)
-np.average(x, axis=1, keepdims=True)  np.ptp(x)  np.ptp(t, axis=1)  np.quantile(x, 0.3)
+np.average(x, axis=1, keepdims=True)  np.ptp(x)  np.ptp(t, axis=1)  np.quantile(x, 0.3)  np.quantile(x, s / 2)
 np.quantile(t, [0.1, 0.7], axis=(0, 2))  np.percentile(x, 40, axis=1, keepdims=True)  np.median(u)
 np.median(t, axis=(0, 1))  np.diff(x)  np.diff(t, 2, axis=1)  np.diff(x, prepend=0.0)
 np.diff(u, axis=0, append=x)  tg.euclid(x) == np.sqrt(np.sum(x*x))
@@ -342,6 +342,7 @@ def test_row_keeps_float32_and_its_memory(row: str) -> None:
             walk(again, np.ones((), np.float32), steps=steps)
         for step in steps:
             assert step.contribution.dtype == np.float32, step.tensor.node
+            assert step.contribution.shape == step.input.shape, step.tensor.node
         for leaf, g in found.items():
             assert g.shape == leaf.shape
             assert not np.shares_memory(g, leaf.data)

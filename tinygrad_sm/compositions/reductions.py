@@ -7,7 +7,7 @@ import numpy as np
 
 from ..composition import composed, composition
 from ..errors import DataError, ShapeError
-from ..primitive import Array, Axis
+from ..primitive import Array, Axis, primitive
 from ..rules.reductions import in_rows, length
 from ..rules.shapes import axes_of
 
@@ -30,12 +30,21 @@ composed(np.std, "The root of var.",
         length(distances(x, axis, mean), axis=axis, keepdims=keepdims) / freedom(x, axis, ddof, correction) ** 0.5)
 
 
+def checked(q: Any) -> Any:
+    """Parts of a whole, if they are."""
+    if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+        raise DataError(f"quantile: q must be from 0 to 1 (of percentile, from 0 to 100), not {q}")
+    return q
+
+
+fraction = primitive(checked, "q", lambda g, y, q: g, name="fraction", shapes="any", fits=True,
+    example="tg.rule('fraction')(0.5) -> 0.5")
+
+
 @composition(np.quantile)
 def quantile(x: Array, q: Array, axis: Axis = None, *, keepdims: bool = False) -> Array:
     """What a part q (from 0 to 1) of the entries is below; linear between two; NaN where there is a NaN."""
-    if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
-        raise DataError(f"quantile: q must be from 0 to 1 (of percentile, from 0 to 100), not {q}")
-    rows, q = np.sort(in_rows(x, axis), -1), float(q) if isinstance(q, int) else q
+    rows, q = np.sort(in_rows(x, axis), -1), fraction(float(q) if isinstance(q, int) else q)
     place = np.multiply(q, rows.shape[-1] - 1)
     low, high = rows[..., np.floor(place).astype(int)], rows[..., np.ceil(place).astype(int)]
     part = float(place % 1) if isinstance(q, float) else place % 1

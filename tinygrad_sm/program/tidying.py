@@ -21,7 +21,7 @@ from .optimising import DRAWS, NEUTRAL, alive, immutable
 
 __all__ = ["Tidied", "immutable_number", "nameless"]
 
-NOTHING = {"copy", "stop_gradient", "probabilities", "truths", "checked_indices"}
+NOTHING = {"copy", "stop_gradient", "probabilities", "truths", "fraction", "checked_indices"}
 NOTHING_IF_ALIKE = {"astype", "broadcast_to", "reshape", "sum_to", "squeeze"}  # where shape and dtype stay
 
 
