@@ -543,3 +543,19 @@ def test_clipping_nothing_and_what_is_not_finite():
 def test_public_names():
     assert optim.__all__ == sorted(optim.__all__)
     assert all(hasattr(optim, name) for name in optim.__all__)
+
+
+@pytest.mark.parametrize("make", [optim.Adam, optim.Adagrad, lambda p: optim.SGD(p, momentum=0.9)])
+def test_a_state_that_is_put_in_by_hand_stays(make):
+    def stepped(optimizer, w):
+        w.grad = tg.Tensor([1.0, -2.0])
+        optimizer.step()
+        return w.numpy()
+
+    w, v = leaf(2), leaf(2)
+    v.data = w.data
+    one, other = make([w]), make([v])
+    stepped(one, w), stepped(one, w)
+    v.data = w.data
+    other.state[v] = {key: array.copy() for key, array in one.state[w].items()}
+    assert stepped(one, w).tolist() == stepped(other, v).tolist()

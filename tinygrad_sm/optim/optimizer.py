@@ -163,8 +163,9 @@ class Optimizer:
                     g = g._data
                 try:
                     state, d = states[p], memory[p]
-                except KeyError:
-                    state, d = states[p], memory[p] = self.begin(data, group), np.empty_like(data)
+                except KeyError:  # a state that was put there by hand stays
+                    state = states[p] = states.get(p) or self.begin(data, group)
+                    d = memory[p] = np.empty_like(data)
                 if state and (count := state.get("step")) is not None:
                     t = count.item() + 1
                 if t != last or data.dtype is not dtype:
