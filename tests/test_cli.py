@@ -206,6 +206,7 @@ def test_a_run_goes_on_from_its_checkpoint(run: Any) -> None:
 # ---- mistakes ----
 
 
+EXPLODING = ["train", "two.csv", "--lr", "1e38", "--epochs", "1", "--batch-size", "99"]
 MISTAKES = {
     "no command": [],
     "unknown command": ["paint"],
@@ -250,27 +251,8 @@ MISTAKES = {
     "NUL in the model": ["predict", "#fff", "--model", "a\0b.npz"],
     "a rate beyond all weights": ["colours", "--lr", "1e300"],
     "a decay beyond all weights": ["train", "two.csv", "--weight-decay", "1e300"],
-    "a rate that explodes at the end": [
-        "train",
-        "two.csv",
-        "--lr",
-        "1e38",
-        "--epochs",
-        "1",
-        "--batch-size",
-        "99",
-    ],
-    "a rate that explodes in a fold": [
-        "train",
-        "two.csv",
-        "--cv",
-        "--lr",
-        "1e38",
-        "--epochs",
-        "1",
-        "--batch-size",
-        "99",
-    ],
+    "a rate that explodes at the end": EXPLODING,
+    "a rate that explodes in a fold": [*EXPLODING, "--cv"],
     "a rate that explodes": ["train", "two.csv", "--lr", "1e38", "--hidden", "3", "--epochs", "9"],
 }
 

@@ -13,18 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checkpoint as files
 from .. import nn
 from ..data import Standardizer
-from ..errors import CheckpointError, DataError, TinygradError
+from ..errors import CheckpointError, DataError
 from ..optim import AdamW, CosineAnnealingLR
 from ..random import generator
 from .evaluation import Evaluation, log_probabilities, logits, measure
 from .fitting import fit
-from .history import History
+from .history import REFUSED, History
 from .layers import described, rebuilt, shape_behind
 
 __all__ = ["Classifier", "mlp"]
-
-# what a state that is no model leads to
-REFUSED = (TinygradError, LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,

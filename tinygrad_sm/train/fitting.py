@@ -18,13 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checkpoint as files
 from ..backprop import no_grad
 from ..data import Batches
-from ..errors import CheckpointError, DataError, GradientError, TinygradError
+from ..errors import CheckpointError, DataError, GradientError
 from ..nn import CrossEntropyLoss, Module
 from ..optim import Optimizer
 from ..primitive import primitive
 from ..random import generator
 from .evaluation import logits
-from .history import History
+from .history import REFUSED, History
 from .progress import Progress
 
 __all__ = ["fit"]
@@ -305,7 +305,7 @@ class _Store:
             for source, value in zip(self.sources, state["random"], strict=True):
                 source.bit_generator.state = value
             run.history, run.best = history, best
-        except (TinygradError, LookupError, ArithmeticError, TypeError, ValueError, AttributeError) as error:
+        except REFUSED as error:
             raise CheckpointError(
                 f"cannot go on from {str(self.path)!r}: {error}; start anew without resume, or elsewhere"
             ) from error

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, TinygradError
 
-__all__ = ["History"]
+__all__ = ["REFUSED", "History"]
+
+# what a state of another kind leads to, where it is read
+REFUSED = (TinygradError, LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
 
 
 @dataclass
