@@ -278,7 +278,7 @@ def test_integers_are_promoted_where_they_require_grad_and_carry_none_elsewhere(
 
 
 def graph_of(*tensors: tg.Tensor) -> list[weakref.ref[Any]]:
-    return [weakref.ref(o) for t in tensors for o in (t, t.node)]
+    return [weakref.ref(o) for t in tensors for o in (t, t.data)]
 
 
 def test_a_dropped_loss_frees_its_graph_at_once(no_gc: None) -> None:

@@ -205,5 +205,5 @@ def test_deep_scopes_and_long_chains_are_drawn_without_recursion() -> None:
     assert graph(t, names={}).dot().count("->") == 60_000
     scopes = tuple(str(i) for i in range(3_000))
     t = tg.Tensor(1.0, requires_grad=True) * 2
-    t.node.scope = scopes
+    t._made = t.node._replace(scope=scopes)
     assert graph(t, names={}).dot().count("subgraph") == 3_000

@@ -363,7 +363,7 @@ def test_a_large_graph_is_read_without_recursion() -> None:
 def test_a_program_keeps_no_graph_alive() -> None:
     loss, _ = softmax_cross_entropy()
     program = graph(loss, gradients=True)
-    seen = weakref.ref(loss.node)
+    seen = weakref.ref(loss)
     gc.disable()
     try:
         del loss, _

@@ -7,6 +7,7 @@ from operator import methodcaller
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from . import ops
 from .errors import GradientError, UnsupportedError
@@ -178,8 +179,7 @@ def plain(value: Any, array: Callable[[Any], NDArray] = methodcaller("__array__"
 
 def _operator(primitive: Primitive) -> Any:
     """The operator of a primitive of two inputs: between Tensors it runs the primitive straight away."""
-    function, rules, no_attrs = primitive.function, primitive.rules, {}  # type: ignore[var-annotated]
-    left, right = rules
+    run, (left, right), no_attrs = primitive.run, primitive.rules, {}  # type: ignore[var-annotated]
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(other, ArrayLike):
@@ -188,7 +188,8 @@ def _operator(primitive: Primitive) -> Any:
             return NotImplemented
         a, b = self._data, other._data
         try:
-            y = function(a, b)
+            y = run(a, b)
+            y = y if type(y) is ndarray else np.asarray(y)
         except ValueError as error:
             raise misfit(error, primitive, (a, b)) from error
         if left is None:

@@ -54,21 +54,22 @@ class Mode:
 
 
 mode: ContextVar[Mode] = ContextVar("tinygrad_sm", default=Mode())  # noqa: B039 (it is frozen)
+current_mode, set_mode, reset_mode = mode.get, mode.set, mode.reset
 now = itertools.count(1).__next__
 
 
 def tracing() -> bool:
     """Is what happens recorded as a program?"""
-    return (watcher := mode.get().watcher) is not None and watcher.tracing
+    return (watcher := current_mode().watcher) is not None and watcher.tracing
 
 
 @contextmanager
 def within(**changes: Any) -> Iterator[None]:
-    token = mode.set(replace(mode.get(), **changes))
+    token = set_mode(replace(current_mode(), **changes))
     try:
         yield
     finally:
-        mode.reset(token)
+        reset_mode(token)
 
 
 @contextmanager
@@ -98,29 +99,29 @@ def scope(name: str) -> Iterator[None]:
     >>> y.node.scope
     ('square',)
     """
-    with within(scope=(*mode.get().scope, str(name))):
+    with within(scope=(*current_mode().scope, str(name))):
         yield
 
 
-class Node:
-    """How a tensor was made.
+class Node(NamedTuple):
+    """How a tensor was made. Until somebody asks, the tensor holds a bare tuple: made in half the time.
 
-    primitive, attrs   which op, with which attributes
-    inputs             what it was applied to: Tensors, or plain arrays and numbers
-    values             their arrays at that moment (for a fused op after what it saved): what its rules read
-    edges              for each input that requires grad: its rule and the Tensor
-    scope              the names of the scopes around it
-    seed               dL/dtensor that backward() started from here, None before
+    primitive  which op
+    inputs     what it was applied to: Tensors, or plain arrays and numbers
+    values     their arrays at that moment (for a fused op after what it saved): what its rules read
+    edges      for each input that requires grad: its rule and the Tensor
+    attrs      with which attributes
+    scope      the names of the scopes around it
+    seed       dL/dtensor that backward() started from here, None before
     """
 
-    __slots__ = ("__weakref__", "attrs", "edges", "inputs", "primitive", "scope", "seed", "values")
     primitive: Primitive
-    attrs: dict[str, Any]
     inputs: Sequence[Any]
     values: tuple[Any, ...]
     edges: Sequence[tuple[Rule, Tensor]]
+    attrs: dict[str, Any]
     scope: tuple[str, ...]
-    seed: Any
+    seed: Any = None
 
     def __repr__(self) -> str:
         return f"<Node {self.primitive.name}>"
@@ -153,40 +154,38 @@ def walk(
     totals = {root: seed}
     heap = [(-root._number, root)]  # the youngest is next: all that used it have gone before
     asked: dict[Tensor, Any] = {}  # what is known of computed tensors, if somebody wants it
-    notes = [] if steps is None else [steps.append]
-    if (watcher := mode.get().watcher) is not None:
-        notes.append(watcher.passed)
+    watcher = current_mode().watcher
+    notes = ([] if steps is None else [steps.append]) + ([] if watcher is None else [watcher.passed])
     unbroadcast = PRIMITIVES["sum_to"] if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]
         g, number = totals.pop(t), t._number
-        node: Node = t.node  # type: ignore[assignment]
+        primitive, inputs, values, edges, attrs, _, _ = t._made
         if t._hooks is not None:
             g = hooked(t, g, create_graph)
             if keep is None:
                 asked[t] = g if create_graph else np.array(g)  # others may hold it, too
+        arguments = (g, t._data) + values  # noqa: RUF005 (it costs)
         if create_graph:
-            edges, arguments = recorded_edges(node, number), (g, t, *node.inputs)
-        else:
-            edges, arguments = node.edges, (g, t._data) + node.values  # noqa: RUF005 (it costs)
+            edges, arguments = recorded_edges(t), (g, t, *inputs)
         if keep is not None or since:
             if keep is not None and number in keep:
                 asked[t] = g if create_graph else np.array(g)
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
-        attrs, fits = node.attrs, node.primitive.fits
+        fits = primitive.fits
         for rule, x in edges:
             n = x._number
             if n >= number:
-                raise stale(x, node)
+                raise stale(x, primitive)
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             try:
                 if not fits and (part._data if create_graph else part).shape != x._data.shape:
                     part = unbroadcast(part, shape=x._data.shape)  # x was broadcast
             except (AttributeError, ValueError, TypeError):
-                part = as_array(part, x, node, create_graph)
+                part = as_array(part, x, primitive, create_graph)
             if x in totals:
                 totals[x] = totals[x] + part
-            elif x.node is not None:
+            elif x._made is not None:
                 totals[x] = part
                 heappush(heap, (-n, x))
             elif part is g or (part._data if create_graph else part).base is not None:
@@ -204,7 +203,7 @@ def walk(
 
 def wanted(x: Tensor, keep: Collection[int] | None, since: int) -> bool:
     """Does a pass that is for some tensors only go to x?"""
-    return x._number >= since and (keep is None or x.node is not None or x._number in keep)
+    return x._number >= since and (keep is None or x._made is not None or x._number in keep)
 
 
 class Hook:
@@ -234,13 +233,14 @@ def hooked(x: Tensor, g: Any, create_graph: bool) -> Any:
     return g
 
 
-def recorded_edges(node: Node, number: int) -> Iterable[tuple[Rule, Tensor]]:
-    """The edges of a node for a pass on Tensors, where a fused op is its definition."""
+def recorded_edges(t: Tensor) -> Iterable[tuple[Rule, Tensor]]:
+    """The edges behind a tensor for a pass on Tensors, where a fused op is its definition."""
+    node: Node = t.node  # type: ignore[assignment]
     for x in node.inputs:
-        if isinstance(x, Differentiable) and x._number > number:  # type: ignore[attr-defined]
-            raise stale(x, node)
-    if tracing() and not mode.get().recording:
-        return mode.get().watcher.edges(node)  # type: ignore[union-attr]
+        if isinstance(x, Differentiable) and x._number > t._number:  # type: ignore[attr-defined]
+            raise stale(x, node.primitive)
+    if tracing() and not current_mode().recording:
+        return current_mode().watcher.edges(node)  # type: ignore[union-attr]
     if not isinstance(node.primitive, Fused):
         return node.edges
     rules = node.primitive.rules
@@ -254,21 +254,21 @@ def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attr
     return walk(y, g, True, keep=(x._number,), since=x._number)[x]
 
 
-def as_array(part: Any, x: Tensor, node: Node, create_graph: bool) -> Any:
+def as_array(part: Any, x: Tensor, primitive: Primitive, create_graph: bool) -> Any:
     """What a rule gave, as an array, or a Tensor if create_graph; or the error that says what is wrong."""
     array: Any = part if isinstance(part, Differentiable) else np.asarray(part)
     with suppress(ValueError, TypeError):
         if not isinstance(part, Differentiable) and array.dtype.kind in "fiub":
             return (type(x) if create_graph else np.asarray)(sum_to(array, x._data.shape))
     raise GradientError(
-        f"backward: a rule of {node.primitive.name} gave shape {array.shape}, dtype {array.dtype}, for an "
+        f"backward: a rule of {primitive.name} gave shape {array.shape}, dtype {array.dtype}, for an "
         f"input of shape {x.shape}; a rule returns that shape, or one to which it was broadcast"
     ) from None
 
 
-def stale(x: Any, node: Node) -> GradientError:
+def stale(x: Any, primitive: Primitive) -> GradientError:
     """The error of a backward pass that would read data newer than the graph."""
     return GradientError(
-        f"backward: the data of {x.label} was set or updated after {node.primitive.name} read it; call "
+        f"backward: the data of {x.label} was set or updated after {primitive.name} read it; call "
         f"backward() before the update, or compute the loss anew"
     )

@@ -58,7 +58,8 @@ class Primitive:
     __doc__ = Documentation("""An op with its derivative: arrays in, arrays out; Tensors in, a Tensor out.
 
     name        what graphs and messages call it
-    function    what computes it on ndarrays; `run` where its rules will be asked, with what they need
+    function    what computes it on whatever NumPy takes
+    run         what computes it on ndarrays, inside of Tensors, if that is another function: a quicker one
     formula     its output in LaTeX, in the letters of the rules
     rules       one vector-Jacobian product per input, or None where there is no derivative
     inputs      the names of the array inputs; of a variadic primitive, the one name of all
@@ -71,10 +72,10 @@ class Primitive:
 
     def __init__(
         self, name: str, function: Callable[..., Any], formula: str, rules: tuple[Rule | None, ...],
-        shapes: str = "", example: str = "", doc: str = "", fits: bool = False,
+        shapes: str = "", example: str = "", doc: str = "", fits: bool = False, run: Rule | None = None,
     ) -> None:  # fmt: skip
         self.name = self.__name__ = name
-        self.function, self.run, self.formula, self.rules = function, function, formula, rules
+        self.function, self.run, self.formula, self.rules = function, run or function, formula, rules
         self.shapes, self.example, self.doc, self.fits = shapes, example, doc, fits
         self.differentiable = any(rules)
         self.variadic = False
@@ -155,8 +156,8 @@ class Fused(Primitive):
     saves = 1
 
     def __init__(self, kernel: Callable[..., Any], definition: Callable[..., Any], **rest: Any) -> None:
-        super().__init__(function=self.value, **rest)
-        self.kernel, self.run, self.definition = kernel, kernel, definition
+        super().__init__(function=self.value, run=kernel, **rest)
+        self.kernel, self.definition = kernel, definition
 
     def value(self, *inputs: Any, **attrs: Any) -> Any:
         """The kernel's output without what it saved."""

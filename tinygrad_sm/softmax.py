@@ -17,6 +17,7 @@ from math import isfinite, prod
 from typing import Any
 
 import numpy as np
+from numpy import exp, log1p, multiply, ndarray  # where np.exp would be looked up anew in each call
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DataError
@@ -78,7 +79,7 @@ class Rows:
     def __init__(self, z: Array) -> None:
         self.start, tiny, _, minus, self.one = constants(*z.shape, z.dtype)
         self.z, self.m, self.e, largest = shifted(z, self.start, tiny, len(minus))
-        np.exp(self.e, self.e)
+        exp(self.e, self.e)
         flat = self.e.ravel()
         flat[largest] = 0
         self.s = -minus_row_sums(self.e, minus)
@@ -133,14 +134,14 @@ class ByIndex:
         self.n, self.e = n, [e]
         flat = e.ravel()
         d_t = flat[place]
-        np.exp(e, e)
+        exp(e, e)
         s = flat[place]
         flat[place] = zeros
         flat[place] = minus_others = minus_row_sums(e, minus)
         self.total = s - minus_others
         s -= one
         s -= minus_others
-        np.log1p(s, s)
+        log1p(s, s)
         s -= d_t
         return s if c is None else np.multiply(c, s, where=c != 0, out=np.zeros_like(s))
 
@@ -153,7 +154,7 @@ class ByIndex:
             (again := ByIndex()).losses(self.z, self.place, None, 1, self.shared)
             e = again.e.pop()
         scale = g / self.total / self.n
-        return np.multiply(e, columns(scale if self.c is None else scale * self.c, len(self.shared[3])), e)
+        return multiply(e, columns(scale if self.c is None else scale * self.c, len(self.shared[3])), e)
 
 
 class ByDistribution:
@@ -223,7 +224,7 @@ def kernel(
     """The loss, and the softmax that its gradient needs."""
     saved: Any = ByIndex()
     plain = reduction == "mean" and weight is None and not label_smoothing and axis == -1
-    if plain and type(z) is type(t) is np.ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
+    if plain and type(z) is type(t) is ndarray and (known := usual(z.shape, z.dtype, t.shape, t.dtype)):
         share, n, shared = known
         if (ignore_index is None or (type(ignore_index) is int and ignore_index < 0)) and legal(t, len(shared[3])):
             return share.dot(saved.losses(z, shared[0] + t, None, n, shared)), saved

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from .arraylike import ArrayLike, NDArray, plain
-from .backprop import Hook, Node, hooked, mode, now, tracing, walk, within
+from .backprop import Hook, Node, current_mode, hooked, now, tracing, walk, within
 from .errors import DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
 from .primitive import Primitive, filled, misfit
 
@@ -36,21 +36,20 @@ class Tensor(ArrayLike):
     Tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_number", "_requires_grad", "name", "node")
+    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_made", "_number", "_requires_grad", "name")
     _data: NDArray
     _grad: Tensor | NDArray | None  # an array until somebody asks for it
     _hooks: dict[int, Callable[[Tensor], Any]] | None  # also empty: then the gradient is only retained
     _number: int  # when it was made, or, of a leaf, when its data was last set
+    _made: Any  # the fields of its Node; None for a leaf or a constant
     _requires_grad: bool
     name: str | None
-    node: Node | None
 
     def __init__(
         self, data: Any, requires_grad: bool = False, name: str | None = None, dtype: Any = None
     ) -> None:
         self._data, self._requires_grad, self._number = _array(data, dtype), False, now()
-        self._grad = self._hooks = self.node = None
-        self.name = name
+        self._grad, self._hooks, self._made, self.name = None, None, None, name
         if requires_grad:
             self.requires_grad = True
 
@@ -63,7 +62,7 @@ class Tensor(ArrayLike):
 
     @data.setter
     def data(self, value: Any) -> None:
-        if self.node is not None:
+        if self._made is not None:
             raise GradientError(
                 f"{self.label} follows from its inputs, so its data cannot be set; use .detach()"
             )
@@ -74,6 +73,13 @@ class Tensor(ArrayLike):
             array = np.array(array, self.dtype, order="C")
         self._data = array
         self._changed()
+
+    @property
+    def node(self) -> Node | None:
+        """How it was made; None for a leaf or a constant."""
+        if type(self._made) is tuple:
+            self._made = Node._make(self._made)
+        return self._made  # type: ignore[no-any-return]
 
     def _changed(self) -> None:
         """Note that the data was set or updated: a graph that read the old data refuses to be walked back."""
@@ -88,7 +94,7 @@ class Tensor(ArrayLike):
     def requires_grad(self, value: bool) -> None:
         if bool(value) == self._requires_grad:
             return
-        if self.node is not None:
+        if self._made is not None:
             raise GradientError(f"{self.label} requires grad because its inputs do; use .detach()")
         if value:
             dtype = self._data.dtype if self._data.dtype.kind == "f" else np.float64
@@ -146,11 +152,11 @@ class Tensor(ArrayLike):
         return of_tensor(self)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Tensor:
-        if self.node is not None:
+        if self._made is not None:
             raise GradientError(f"{self.label} cannot be copied without its graph; use .copy() or .detach()")
         t: Tensor = _new(type(self))
         t._data, t._requires_grad, t._number = self._data.copy(), self._requires_grad, now()
-        t.node = t._hooks = None
+        t._made = t._hooks = None
         t.name, t._grad = self.name, None if self.grad is None else self.grad._data.copy()
         return t
 
@@ -185,7 +191,7 @@ class Tensor(ArrayLike):
         seed = self._seed(gradient, on_tensors)
         inputs = [inputs] if isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
-        if self.node is None:
+        if self._made is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
         elif on_tensors:
             with within(recording=create_graph, scope=("backward",)):
@@ -203,8 +209,8 @@ class Tensor(ArrayLike):
                 totals[x] = x._with(g)
         for x, g in totals.items():
             x._grad = g
-        if self.node is not None:
-            self.node.seed = seed
+        if self._made is not None:
+            self._made = (*self._made[:-1], seed)
 
     def retain_grad(self) -> None:
         """Let backward() put dL/dtensor into .grad also if this tensor was computed."""
@@ -261,32 +267,35 @@ class Tensor(ArrayLike):
 
     def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
-        values: list[Any] = []
+        given: list[Any] = []
         edges = []
         rules = primitive.rules if primitive._arity > 0 else primitive.rules_for(len(inputs))
         for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
-            if isinstance(x, Tensor):
-                values.append(x._data)
+            if type(x) is ndarray:
+                given.append(x)
+            elif isinstance(x, Tensor):
+                given.append(x._data)
                 if x._requires_grad and rule is not None:
                     edges.append((rule, x))
             elif isinstance(x, _AS_IT_IS):
-                values.append(x)
+                given.append(x)
             else:
-                given = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
-                return self._apply(primitive, tuple(given), attrs)
+                arrays = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
+                return self._apply(primitive, tuple(arrays), attrs)
+        values = tuple(given)
         if attrs:
             attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
             y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
-            if primitive.saves:
-                y, values[:0] = y[0], y[1:]  # what it saved is read first
+            if type(y) is tuple and primitive.saves:
+                y, values = y[0], y[1:] + values  # what it saved is read first
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
             raise misfit(error, primitive, values) from error
         if not primitive.differentiable:
             y = _wrapped(y)
-            if (watcher := mode.get().watcher) is not None:
+            if (watcher := current_mode().watcher) is not None:
                 watcher.made(y, primitive, inputs, attrs)
             return y
         y = y if type(y) is ndarray else np.asarray(y)
@@ -294,25 +303,18 @@ class Tensor(ArrayLike):
             edges = []  # integers have no derivative
             if kind not in "iub":
                 raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
-        return self._result(y, primitive, inputs, tuple(values), edges, attrs)
+        return self._result(y, primitive, inputs, values, edges, attrs)
 
     def _result(
         self, y: Any, primitive: Primitive, inputs: Any, values: Any, edges: Any, attrs: dict[str, Any]
     ) -> Tensor:  # fmt: skip
         """An op's output as a Tensor, with the Node that made it if a gradient may be asked for."""
         t: Tensor = _new(Tensor)
-        t._data = y if type(y) is ndarray else np.asarray(y)
-        t._number = now()
+        t._data, t._number = y, now()
         t._grad = t._hooks = t.name = None
-        current = mode.get()
-        if edges and current.recording:
-            t.node = node = Node()
-            t._requires_grad = True
-            node.primitive, node.inputs, node.values = primitive, inputs, values  # no tuple is made for three
-            node.edges, node.attrs, node.scope = edges, attrs, current.scope
-            node.seed = None
-        else:
-            t.node, t._requires_grad = None, False
+        current = current_mode()
+        t._requires_grad = recorded = current.recording and len(edges) > 0
+        t._made = (primitive, inputs, values, edges, attrs, current.scope, None) if recorded else None
         if current.watcher is not None:
             current.watcher.made(t, primitive, inputs, attrs)
         return t
@@ -337,7 +339,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
 def _constant(array: NDArray) -> Tensor:
     t: Tensor = _new(Tensor)
     t._data, t._requires_grad, t._number = array, False, now()
-    t._grad = t._hooks = t.name = t.node = None
+    t._grad = t._hooks = t._made = t.name = None
     return t
 
 

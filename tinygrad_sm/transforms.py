@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backprop import mode, tracing, walk, within
+from .backprop import current_mode, tracing, walk, within
 from .errors import GradientError, ShapeError, UnsupportedError
 from .primitive import PRIMITIVES, filled
 from .tensor import Tensor
@@ -211,7 +211,7 @@ class _Run(NamedTuple):
         """A result as the caller gets it: recorded, or an array, or a Tensor if the argument was one."""
         if self.nested or not isinstance(y, (Tensor, np.ndarray, np.generic)):
             return y
-        if (watcher := mode.get().watcher) is not None and watcher.tracing:
+        if (watcher := current_mode().watcher) is not None and watcher.tracing:
             return watcher.out(y, tree_leaves(self.primals))
         if self.wrapped:
             return y.detach() if isinstance(y, Tensor) else Tensor(y)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..backprop import Mode, mode
+from ..backprop import Mode, current_mode, reset_mode, set_mode
 from ..errors import BoundsError, CheckpointError, DtypeError, UnsupportedError
 from ..tensor import Tensor
 
@@ -68,17 +68,17 @@ class Module:
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """`forward` within the module's scope."""
-        current = mode.get()
+        current = current_mode()
         outside, inside = self._inside
         if outside is not current:  # it mostly is, and a new mode takes as long as a small op
             inside = replace(current, scope=(*current.scope, self._label))
             if current.watcher is None:  # who watches holds what it saw
                 _remember(self, (current, inside))
-        token = mode.set(inside)
+        token = set_mode(inside)
         try:
             return self.forward(*inputs, **options) if options else self.forward(*inputs)
         finally:
-            mode.reset(token)
+            reset_mode(token)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:  # noqa: ARG002
         """What it computes."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..backprop import mode
+from ..backprop import current_mode
 from ..errors import DataError, ShapeError
 from ..primitive import primitive
 from ..tensor import Tensor
@@ -39,7 +39,7 @@ def standardized(x: Any, axis: Any, eps: float) -> Any:
 
 def write(array: NDArray[Any], value: Tensor) -> None:
     """Give an array that is part of a state new entries, in place, and tell a program that is recorded."""
-    if (watcher := mode.get().watcher) is not None and watcher.tracing:
+    if (watcher := current_mode().watcher) is not None and watcher.tracing:
         watcher.update(array, value)
     array[...] = value._data
 

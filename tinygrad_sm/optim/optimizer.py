@@ -17,7 +17,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import NDArray
 
-from ..backprop import mode, now
+from ..backprop import current_mode, now
 from ..errors import CheckpointError, DataError, GradientError, TinygradError, UnsupportedError
 from ..primitive import filled
 from ..tensor import Tensor
@@ -150,7 +150,7 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
         memory, states, update = self._memory, self.state, self.update
-        watcher = mode.get().watcher
+        watcher = current_mode().watcher
         tracer = watcher if watcher is not None and watcher.tracing else None
         for group in self.param_groups:
             plain = not (group["weight_decay"] or group["maximize"])

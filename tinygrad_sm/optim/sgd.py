@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy import multiply, subtract  # NumPy's names are looked up anew in each call
 
 from ..errors import DataError
 from .optimizer import Array, Arrays, Group, Optimizer, State, finite
@@ -61,7 +62,7 @@ class SGD(Optimizer):
                 b = state["momentum_buffer"] = np.copy(g)
             else:
                 b *= momentum
-                b += np.multiply(g, rest, out=d)
+                b += multiply(g, rest, out=d)
             g = g + momentum * b if group["nesterov"] else b
-        np.multiply(g, lr, d)
-        np.subtract(p, d, p)
+        multiply(g, lr, d)
+        subtract(p, d, p)

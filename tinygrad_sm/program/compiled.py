@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import mode
+from ..backprop import current_mode
 from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_map
@@ -96,7 +96,7 @@ class Compiled:
             result = self._call(*args)
             if result is not CHANGED:
                 return result
-        current = mode.get()
+        current = current_mode()
         if current.watcher is not None:  # something else records, or looks at every op
             return self.f(*args, **kwargs)
         arrays, layout, objects = flattened(args, kwargs)

@@ -191,7 +191,7 @@ class _Emitter:
         name = getattr(op.function, "__name__", "")
         if getattr(np, name, None) is op.function:
             return self._numpy(name)
-        return self.thing(re.sub(r"\W", "_", op.name), op.function)
+        return self.thing(re.sub(r"\W", "_", op.name), op.run)
 
     def _call(self, name: str, equation: Equation) -> str:
         return f"{name}({', '.join([*map(self.text, equation.inputs), *self._keywords(equation)])})"

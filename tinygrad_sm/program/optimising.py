@@ -178,7 +178,7 @@ def taken_apart(equation: Equation) -> list[Equation]:
         return [equation]
     try:
         with within(watcher=recorder, recording=False), np.errstate(all="ignore"):
-            result = op.function(*tensors, **equation.attrs)
+            result = op.run(*tensors, **equation.attrs)
     except (TinygradError, TypeError, ValueError, AttributeError, IndexError):
         return [equation]
     finally:

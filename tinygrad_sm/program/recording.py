@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import Node, Step, mode, now, within
+from ..backprop import Node, Step, current_mode, now, within
 from ..errors import TraceError
 from ..primitive import Fused, Primitive, Rule
 from ..tensor import Tensor
@@ -111,7 +111,7 @@ class Recorder:
 
     def made(self, tensor: Any, primitive: Primitive, inputs: Sequence[Any], attrs: Any) -> None:
         """Note one op."""
-        current = mode.get()
+        current = current_mode()
         refs = tuple(map(self.slot, inputs))
         if not self.outdated.isdisjoint(map(id, refs)):
             raise TraceError(
@@ -153,7 +153,7 @@ class Recorder:
     def passed(self, step: Step) -> None:
         """Note what the gradient of a tensor is so far."""
         node = step.tensor.node
-        if mode.get().recording and isinstance(node, Node) and isinstance(node.primitive, Fused):
+        if current_mode().recording and isinstance(node, Node) and isinstance(node.primitive, Fused):
             for key, value in node.attrs.items():  # whose definition computes with it as it is
                 if slots_in({key: substitute(value, self._traced_array)}):
                     raise TraceError(

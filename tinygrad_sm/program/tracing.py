@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import mode, now, within
+from ..backprop import current_mode, now, within
 from ..errors import TraceError
 from ..tensor import Tensor
 from ..transforms import tree_leaves, tree_map
@@ -89,7 +89,7 @@ class Recording:
 
     def __init__(self, f: Callable[..., Any], args: Any, kwargs: Any, environment: Environment) -> None:
         self.f, self.environment = f, environment
-        self.began, self.recorded = now(), mode.get().recording
+        self.began, self.recorded = now(), current_mode().recording
         self.recorder = recorder = Recorder()
         self.data = [(t, t._data) for t in environment.tensors]
         self.before = {id(a): (a, a.copy()) for a in self.arrays()}

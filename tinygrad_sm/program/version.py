@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backprop import mode, now
+from ..backprop import current_mode, now
 from ..errors import TraceError
 from ..tensor import Tensor
 from .environment import Environment
@@ -187,7 +187,7 @@ class Version:
     def _write_call(self) -> None:
         """Write out what is done at each call."""
         things: dict[str, Any] = {
-            "CHANGED": CHANGED, "ndarray": np.ndarray, "is_": operator.is_, "mode": mode.get, "now": now,
+            "CHANGED": CHANGED, "ndarray": np.ndarray, "is_": operator.is_, "mode": current_mode, "now": now,
             "wrapped": Tensor._wrapped, "asarray": np.asarray,
             "self": self, "free": [], "filled_in": filled_in, "result": self._result,
         }  # fmt: skip

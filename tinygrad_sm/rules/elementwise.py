@@ -30,7 +30,6 @@ def sigmoid(x: Array) -> Array:
 
 def relu(x: Array) -> Array:
     """max(x, 0). With as many zeros, which are kept for the next time, NumPy is quicker than with one."""
-    x = np.asarray(x)
     return np.maximum(x, filled(0, x.dtype, x.shape if x.size <= 2**14 else ()))
 
 
@@ -112,7 +111,7 @@ elementwise(np.hypot,         r"\sqrt{a^2 + b^2}",         lambda g, y, a, b: g 
                                                            lambda g, y, a, b: g * b / (y + (y == 0)))
 elementwise(np.sinc,          r"\frac{\sin \pi x}{\pi x}", lambda g, y, x: g * dsinc(x))
 elementwise(erf,              r"\mathrm{erf}\, x",         lambda g, y, x: g * (2 / sqrt(pi)) * np.exp(-x * x))
-elementwise(relu,             r"\max(x, 0)",              lambda g, y, x: g * (x > 0))
+elementwise(lambda x: relu(np.asarray(x)), r"\max(x, 0)", lambda g, y, x: g * (x > 0), name="relu", run=relu)
 elementwise(np.deg2rad,       r"\frac{\pi}{180} x",        lambda g, y, x: g * (pi / 180), numpy=(np.radians,))
 elementwise(np.rad2deg,       r"\frac{180}{\pi} x",        lambda g, y, x: g * (180 / pi), numpy=(np.degrees,))
 elementwise(np.absolute,      r"|x|",                      lambda g, y, x: g * np.sign(x))

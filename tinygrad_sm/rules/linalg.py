@@ -18,11 +18,9 @@ def T(a: Array) -> Array:
     return a.T if a.ndim == 2 else np.swapaxes(a, -1, -2)
 
 
-def product(a: Array, b: Array, **options: Any) -> Array:
+def product(a: Array, b: Array) -> Array:
     """NumPy's matmul. Two matrices go to dot, which gives the same and begins in half the time."""
-    if not options and type(a) is type(b) is ndarray and a.ndim == b.ndim == 2:
-        return a.dot(b)
-    return np.matmul(a, b, **options)
+    return a.dot(b) if type(a) is type(b) is ndarray and a.ndim == b.ndim == 2 else np.matmul(a, b)
 
 
 def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
@@ -125,9 +123,10 @@ def through_singular(g: Array, u: Array, s: Array, v: Array) -> Array:
 
 
 # function                         formula                    rules
-primitive(product,                 r"a b",                    lambda g, y, a, b: left(g, a, b),
+primitive(lambda a, b, **options: np.matmul(a, b, **options) if options else product(a, b), r"a b",
+                                                              lambda g, y, a, b: left(g, a, b),
                                                               lambda g, y, a, b: right(g, a, b),
-    name="matmul", numpy=(np.matmul,), fits=True, example="tg.matmul([[1., 2.]], [[3.], [4.]])",
+    name="matmul", run=product, numpy=(np.matmul,), fits=True, example="tg.matmul([[1., 2.]], [[3.], [4.]])",
     shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column")
 contraction = primitive(lambda *x, subscripts, optimize=False: np.einsum(subscripts, *x, optimize=optimize),
                                    r"\sum x_1 x_2 \dots",     lambda g, y, i, *x, subscripts="", optimize=False:
