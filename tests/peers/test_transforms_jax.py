@@ -15,7 +15,11 @@ jnp = pytest.importorskip("jax.numpy")
 
 pytestmark = pytest.mark.thread_unsafe  # JAX's float64 is switched on for one thread
 
-QUICKLY = {"xla_backend_optimization_level": 0}  # to compile takes longer than to run once
+QUICKLY = {  # to compile takes longer than to run once
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_cpu_use_fusion_emitters": False,
+}
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 SHAPE = (2, 3)
 UNARY: list[Callable[[Any, Any], Any]] = [
