@@ -125,6 +125,7 @@ def test_large_arrays_are_summarised_and_odd_numbers_shown() -> None:
     assert {"nan", "inf", "-inf"} <= set(texts(graph(not_finite())).split("\n"))
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @needs_dot
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name: str) -> None:
