@@ -36,6 +36,7 @@ only_right_at_one = op(lambda x: x**2, lambda g, y, x: 2 * g, name="only_right_a
 # ---- right ones ----
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize(
     "f",
@@ -59,6 +60,7 @@ def test_right_derivatives_pass(f: Any, dtype: Any) -> None:
     assert found.error <= np.finfo(dtype).eps ** 0.375
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e3, 1e9])
 def test_results_of_any_size(scale: float, dtype: Any) -> None:

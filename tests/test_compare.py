@@ -96,6 +96,7 @@ def test_equal_numbers_of_other_tensors_are_not_the_same() -> None:
     assert list(tg.compare(tg.sum(a), tg.sum(a), names={}).shared) == ["a", "out"]
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 @pytest.mark.parametrize(
     "scopes", [("", "", ""), ("A", "", "B"), ("", "A", "A"), ("A", "A", "B"), ("A", "B", "A")]
 )

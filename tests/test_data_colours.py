@@ -178,6 +178,7 @@ CELL = st.sampled_from(
 )
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 @given(
     st.binary()
     | st.lists(st.lists(CELL | st.text(max_size=4), min_size=5, max_size=7).map(",".join)).map(

@@ -125,6 +125,7 @@ def test_large_arrays_are_summarised_and_odd_numbers_shown() -> None:
     assert {"nan", "inf", "-inf"} <= set(texts(graph(not_finite())).split("\n"))
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @needs_dot
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_text(name: str) -> None:
@@ -200,9 +201,9 @@ def test_where_the_package_is_missing_the_error_says_how_to_get_it() -> None:
 @pytest.mark.parallel_threads_limit(2)  # it is long
 def test_deep_scopes_and_long_chains_are_drawn_without_recursion() -> None:
     t = tg.Tensor(1.0, requires_grad=True)
-    for _ in range(20_000):
+    for _ in range(5_000):
         t = t * 1.0
-    assert graph(t, names={}).dot().count("->") == 60_000
+    assert graph(t, names={}).dot().count("->") == 15_000
     scopes = tuple(str(i) for i in range(3_000))
     t = tg.Tensor(1.0, requires_grad=True) * 2
     t._made = t.node._replace(scope=scopes)

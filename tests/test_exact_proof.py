@@ -20,6 +20,9 @@ CLASSES = [2, 3, 4]
 Rules = dict[str, tuple[Any, ...]]
 
 
+pytestmark = pytest.mark.parallel_threads_limit(2)  # the algebra is long
+
+
 @pytest.fixture(autouse=True)
 def numpy_finds_exp_and_log_of_symbols() -> Iterator[None]:
     """np.exp of an array of objects calls .exp() on each, which SymPy's expressions do not have."""

@@ -9,6 +9,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from math import exp, log, log1p
 from pathlib import Path
 
@@ -23,6 +25,7 @@ SMALL = {
     "cross_entropy_line": ["--points", "9"],
     "published_mistakes": [],
 }
+Ran = Callable[[str], tuple[str, Path]]
 WITHOUT_MATPLOTLIB = "import sys, runpy; sys.modules['matplotlib'] = None; runpy.run_path(sys.argv.pop(1))"
 
 
@@ -44,11 +47,22 @@ def numbers(line: str) -> list[float]:
     return [float(x) for x in re.findall(r"[-+]?\d+\.?\d*(?:e[-+]\d+)?", line)]
 
 
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """What an example printed, and the folder that it ran in; each runs once."""
+
+    @cache
+    def once(name: str) -> tuple[str, Path]:
+        folder = tmp_path_factory.mktemp(name)
+        return run(name, folder), folder
+
+    return once
+
+
 @pytest.mark.parametrize("name", SMALL)
-def test_an_example_draws_its_picture(name: str, tmp_path: Path) -> None:
+def test_an_example_draws_its_picture(name: str, ran: Ran) -> None:
     pytest.importorskip("matplotlib")
-    run(name, tmp_path)
-    picture = tmp_path / "runs" / name / f"{name}.png"
+    picture = ran(name)[1] / "runs" / name / f"{name}.png"
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -64,7 +78,7 @@ def sigmoid(z: float) -> float:
     return 1 / (1 + exp(-z))
 
 
-def test_the_saturated_unit_crawls_and_softmax_does_not(tmp_path: Path) -> None:
+def test_the_saturated_unit_crawls_and_softmax_does_not(ran: Ran) -> None:
     """w and b each move by RATE dC/dz, so z by twice that, which is dC/dz."""
     steps = {"quadratic": 0, "entropy": 0}
     a = {"quadratic": [sigmoid(10.0)], "entropy": [sigmoid(10.0)]}
@@ -77,7 +91,7 @@ def test_the_saturated_unit_crawls_and_softmax_does_not(tmp_path: Path) -> None:
             steps[kind] += 1
     assert steps["entropy"] == 11
     assert steps["quadratic"] > 20_000
-    text = run("saturation", tmp_path)
+    text, _ = ran("saturation")
     assert f"softmax, cross-entropy: a < 0.5 after {steps['entropy']} steps" in text
     assert f"sigmoid, quadratic cost: a is still {a['quadratic'][300]:.5f}" in text
     rows = {int(line.split()[0]): line for line in text.splitlines() if re.match(r" *\d+ +a = ", line)}
@@ -88,8 +102,8 @@ def test_the_saturated_unit_crawls_and_softmax_does_not(tmp_path: Path) -> None:
         assert (slope, other) == (float(f"{one * one * (1 - one):.0e}"), float(f"{two:.0e}"))
 
 
-def test_why_the_exponential(tmp_path: Path) -> None:
-    text = run("why_exp", tmp_path)
+def test_why_the_exponential(ran: Ran) -> None:
+    text, _ = ran("why_exp")
     z, y = [4.0, 1.0, -2.0], [0.0, 1.0, 0.0]
     forms = {
         "exp": (exp, exp),
@@ -118,8 +132,8 @@ def test_why_the_exponential(tmp_path: Path) -> None:
     assert f"a_1 = {sigmoid(2):.6f}, sigmoid(z_1 - z_2) = {sigmoid(2):.6f}" in text
 
 
-def test_the_table_of_cross_entropies_along_a_line(tmp_path: Path) -> None:
-    text = run("cross_entropy_line", tmp_path)
+def test_the_table_of_cross_entropies_along_a_line(ran: Ran) -> None:
+    text, _ = ran("cross_entropy_line")
     rows = [numbers(line) for line in text.splitlines() if re.match(r"0\.\d\d ", line)]
     a_1, a_2, a_3, cost, slope = zip(*rows, strict=True)
     assert a_1 == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -129,8 +143,8 @@ def test_the_table_of_cross_entropies_along_a_line(tmp_path: Path) -> None:
     assert slope == pytest.approx([(a - 0.5) / ((1 - a) * a) for a in a_1], abs=5e-4)
 
 
-def test_where_the_published_mistakes_part_from_what_is_right(tmp_path: Path) -> None:
-    text = run("published_mistakes", tmp_path)
+def test_where_the_published_mistakes_part_from_what_is_right(ran: Ran) -> None:
+    text, _ = ran("published_mistakes")
     parts = re.findall(r"^(E\d)  .*\n    they part in (\d) of (\d) entries, (.*)$", text, flags=re.M)
     e = [exp(v) for v in (2.0, 1.0, 0.1)]
     a = [v / sum(e) for v in e]

@@ -37,6 +37,7 @@ def known_cases(sigma: float, dtype: Any) -> list[Any]:
         return worked_out(sigma, dtype)
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("sigma", SIGMAS)
 def test_every_loss_and_every_entry_of_the_gradient_is_right(sigma: float, dtype: Any) -> None:
@@ -130,6 +131,7 @@ def test_logits_of_ten_thousand(dtype: Any) -> None:
         assert np.abs(gradient.sum(1)).max() <= np.finfo(dtype).eps
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("k", [3, 11, 300])
 def test_masked_classes_are_as_if_they_were_not_there(k: int, dtype: Any) -> None:

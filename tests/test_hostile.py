@@ -13,6 +13,8 @@ import pytest
 import tinygrad_sm as tg
 from tinygrad_sm.show import Comparison
 
+pytestmark = pytest.mark.parallel_threads_limit(2)  # the names are many
+
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = [
     "</script><img src=x onerror=alert(1)>", "</text></svg>", "<!--", "]]>", "<![CDATA[", "&lt;", "&#0;",

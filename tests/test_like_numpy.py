@@ -172,6 +172,7 @@ EINSUMS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parallel_threads_limit(2)  # it is long
 @pytest.mark.parametrize(("subscripts", "shapes"), [(s, shapes) for s, *shapes in EINSUMS], ids=str)
 def test_einsum_stretches_axes_of_length_1(subscripts: str, shapes: list[tuple[int, ...]]) -> None:
     rng = np.random.default_rng(0)

@@ -17,6 +17,8 @@ from hypothesis.extra import numpy as hnp
 
 import tinygrad_sm as tg
 
+pytestmark = pytest.mark.parallel_threads_limit(2)  # they are long
+
 EPS = np.finfo(float).eps
 Z = hnp.arrays(float, st.integers(2, 8), elements=st.floats(-30, 30))
 
@@ -122,7 +124,6 @@ def test_M05_the_cross_entropy_is_not_negative(k: int) -> None:
         np.testing.assert_allclose(tg.softmax_cross_entropy(z, y / y.sum()), c, rtol=1e-12)
 
 
-@pytest.mark.parallel_threads_limit(2)  # it is long
 @pytest.mark.parametrize("k", [2, 3, 5, 20, 50])
 def test_M06_its_minimum_over_the_simplex_is_at_the_target(k: int) -> None:
     rng = np.random.default_rng(0)

@@ -99,6 +99,7 @@ def test_gradients_are_those_of_central_differences(name):
         )
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_second_derivatives_are_those_of_central_differences(name):
     f, shapes = DIFFERENTIABLE[name]

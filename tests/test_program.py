@@ -348,13 +348,13 @@ def test_saving(tmp_path) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.mark.parallel_threads_limit(2)  # it is long
 def test_a_large_graph_is_read_without_recursion() -> None:
-    """Of 10^5 nodes: if the time grew with their square, this would take hours."""
+    """Of 30,000 nodes: if the time grew with their square, this would take many minutes."""
     x = t = tg.Tensor(1.0, requires_grad=True)
-    for _ in range(100_000):
+    for _ in range(30_000):
         t = t * 1.0
     t.backward()
     program = graph(t, names={})
-    assert len(program) == 100_000
+    assert len(program) == 30_000
     assert program["p1"].gradient == 1
     assert x.grad is not None
 

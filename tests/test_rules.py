@@ -237,6 +237,21 @@ def differences(
     return found
 
 
+def along(
+    f: Callable[[dict[str, Any]], dict[str, Any]],
+    letters: dict[str, np.ndarray],
+    turns: dict[str, np.ndarray],
+    step: float = 1e-4,
+) -> dict[str, Any]:
+    """How f(letters) changes as the letters move along turns, by central differences of fourth order."""
+    found = {name: np.zeros_like(turn) for name, turn in turns.items()}
+    for shift, factor in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
+        moved = {k: a + shift * step * turns[k] if k in turns else a for k, a in letters.items()}
+        for name, y in f(moved).items():
+            found[name] += factor * y
+    return {name: change / (12 * step) for name, change in found.items()}
+
+
 def as_tensors(letters: dict[str, np.ndarray]) -> dict[str, Any]:
     return {k: tg.Tensor(a, requires_grad=True) if a.dtype.kind == "f" else a for k, a in letters.items()}
 
@@ -265,12 +280,22 @@ def weights_of(outputs: list[Any]) -> list[np.ndarray]:
     return [random.uniform(0.5, 1.5, np.shape(y)) for y in outputs]
 
 
-@pytest.mark.parallel_threads_limit(4)  # they are many
-@pytest.mark.parametrize("row", TABLE)
-def test_row(row: str) -> None:
+@pytest.fixture
+def by_numpy(row: str) -> tuple[list[Any], dict[str, Any]]:
+    """The outputs of a row, and the slopes of its letters by differences, once for all threads."""
     call, _, reference = row.partition(" == ")
     letters = letters_of(call)
     expected = evaluated(reference or call, letters)
+    weights = weights_of(expected)
+    return expected, differences(lambda a: weighed(evaluated(reference or call, a), weights), letters)
+
+
+@pytest.mark.parallel_threads_limit(4)  # they are many
+@pytest.mark.parametrize("row", TABLE)
+def test_row(row: str, by_numpy: tuple[list[Any], dict[str, Any]]) -> None:
+    call = row.partition(" == ")[0]
+    letters = letters_of(call)
+    expected, slopes = by_numpy
     weights = weights_of(expected)
     tensors = as_tensors(letters)
 
@@ -285,7 +310,6 @@ def test_row(row: str) -> None:
 
     # gradients against NumPy's own function
     tensors = gradients(call, letters, weights)
-    slopes = differences(lambda a: weighed(evaluated(reference or call, a), weights), letters)
     for name, slope in slopes.items():
         assert grad(tensors[name]).dtype == slope.dtype
         close(grad(tensors[name]), slope, what=f"dL/d{name}")
@@ -305,20 +329,20 @@ def test_row(row: str) -> None:
             loss.backward()
         close(grad(alone[name]), slopes[name], what=f"dL/d{name} alone")
 
-    # second derivatives against differences of the first
-    def slope_along(a: dict[str, Any]) -> float:
-        tensors = gradients(call, a, weights)
-        return sum(float((grad(tensors[name]) * turn).sum()) for name, turn in turns.items())
+    # second derivatives against differences of the first: the Hessian, which is symmetric, times a direction
+    def slopes_at(moved: dict[str, Any]) -> dict[str, Any]:
+        tensors = gradients(call, moved, weights)
+        return {name: grad(tensors[name]) for name in turns}
 
     turns = dict(zip(slopes, weights_of(list(slopes.values())), strict=True))
     tensors = gradients(call, letters, weights, create_graph=True)
     found = [(tensors[name].grad, turn) for name, turn in turns.items()]
-    along = sum([(g * turn).sum() for g, turn in found if g is not None], start=tg.Tensor(0.0))
+    total = sum([(g * turn).sum() for g, turn in found if g is not None], start=tg.Tensor(0.0))
     for name in slopes:
         tensors[name].zero_grad()
-    if along.requires_grad:
-        along.backward()
-    for name, slope in differences(slope_along, letters, 1e-4).items():
+    if total.requires_grad:
+        total.backward()
+    for name, slope in along(slopes_at, letters, turns).items():
         close(grad(tensors[name]), slope, what=f"d2L/d{name}", rtol=3e-6)
 
 

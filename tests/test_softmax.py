@@ -290,20 +290,31 @@ def example(kind: str, axis: int) -> tuple[Any, Any]:
     return np.moveaxis(z, -1, axis), np.moveaxis(t, -1, axis)
 
 
-@pytest.mark.parametrize(("kind", "axis", "options"), CALLS)
-def test_every_option_is_as_specified(kind: str, axis: int, options: dict[str, Any]) -> None:
+@pytest.fixture
+def specified(kind: str, axis: int, options: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """The losses by hand, what comes in, and the gradient by differences, once for all threads."""
     z, t = example(kind, axis)
     expected = by_hand(z, t, axis=axis, **options)
+    incoming = np.random.default_rng(3).normal(size=np.shape(expected))
+    numeric = central(lambda z: np.sum(incoming * by_hand(z, t, axis=axis, **options)), z)
+    return expected, incoming, numeric
+
+
+@pytest.mark.parametrize(("kind", "axis", "options"), CALLS)
+def test_every_option_is_as_specified(
+    kind: str, axis: int, options: dict[str, Any], specified: tuple[Any, Any, Any]
+) -> None:
+    z, t = example(kind, axis)
+    expected, incoming, numeric = specified
     np.testing.assert_allclose(tg.softmax_cross_entropy(z, t, axis=axis, **options), expected, rtol=1e-13)
     x = leaf(z)
     loss = tg.softmax_cross_entropy(x, t, axis=axis, **options)
     assert loss.shape == np.shape(expected)
-    incoming = np.random.default_rng(3).normal(size=loss.shape)
     loss.backward(incoming)
-    numeric = central(lambda z: np.sum(incoming * by_hand(z, t, axis=axis, **options)), z)
     np.testing.assert_allclose(x.grad.data, numeric, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize(("kind", "axis", "options"), CALLS)
 def test_the_fused_op_is_its_definition(kind: str, axis: int, options: dict[str, Any]) -> None:
     """Value; gradient, by the kernel's rule and the definition's; Hessian, by differences."""
@@ -381,6 +392,7 @@ HARD: dict[str, Any] = {
 }
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("one_hot", [False, True], ids=["indices", "one-hot"])
@@ -394,6 +406,7 @@ def test_against_50_digits(name: str, dtype: Any, one_hot: bool) -> None:
     assert worst_relative_error(x.grad.data, gradients, dtype) < (1e-5 if dtype == np.float32 else 2e-13)
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("scale", [0.1, 1, 10, 100, 1e4])
 def test_random_logits_against_50_digits(scale: float, dtype: Any) -> None:
@@ -770,6 +783,7 @@ def test_softmax_refuses_what_has_no_classes(name: str) -> None:
 # ---- the functions beside it ----
 
 
+@pytest.mark.parallel_threads_limit(2)  # they are many
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", [None, 0, -1, (0, 2), (2, 1), (0, 1, 2)])
 def test_logsumexp(axis: Any, keepdims: bool) -> None:

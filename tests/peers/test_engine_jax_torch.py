@@ -85,11 +85,21 @@ def test_random_functions_against_pytorch(seed: int) -> None:
         np.testing.assert_allclose(gradient, x.grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("seed", range(15))
-def test_random_functions_against_jax(seed: int) -> None:
-    """JAX computes in float32 unless its switch is set before it is imported, so both do here."""
+@pytest.fixture
+def by_jax(seed: int) -> tuple[Any, Any]:
+    """Value and gradients, once for all threads, and compiled as a whole: op by op takes longer.
+
+    JAX computes in float32 unless its switch is set before it is imported, so both do here.
+    """
     f = jax.value_and_grad(lambda inputs: run(seed, jax.numpy, inputs))
-    expected, theirs = f([jax.numpy.asarray(array) for array in arrays(seed, np.float32)])
+    compiled = jax.jit(f, compiler_options={"xla_backend_optimization_level": 0})
+    found: tuple[Any, Any] = compiled([jax.numpy.asarray(array) for array in arrays(seed, np.float32)])
+    return found
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_random_functions_against_jax(seed: int, by_jax: tuple[Any, Any]) -> None:
+    expected, theirs = by_jax
     value, gradients = ours(seed, np.float32)
     np.testing.assert_allclose(value, float(expected), rtol=1e-4, atol=1e-4)
     for gradient, other in zip(gradients, theirs, strict=True):

@@ -7,6 +7,7 @@ op is smooth and mild.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 import tinygrad_sm as tg
 
 torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.parallel_threads_limit(4)  # they are long
 torch.set_num_threads(1)
 
 ANY = """
@@ -156,9 +156,15 @@ def same(ours: Any, theirs: Any, program: Program, tolerance: float) -> None:
     assert np.abs(a - b).max(initial=0) <= tolerance * scale, "\n".join(program.text)
 
 
-@pytest.mark.parametrize("block", range(20))
-def test_values_and_gradients(block: int) -> None:
-    for seed in range(25 * block, 25 * block + 25):
+@pytest.fixture
+def seeds(first: int, count: int) -> Iterator[int]:
+    """The seeds of a block, one after the other; threads share them, and each is taken by one."""
+    return iter(range(first, first + count))
+
+
+@pytest.mark.parametrize(("first", "count"), [(25 * block, 25) for block in range(20)])
+def test_values_and_gradients(seeds: Iterator[int]) -> None:
+    for seed in seeds:
         program = Program(seed, 22)
         for a, b in program.pool:
             same(a, b, program, 1e-10)
@@ -169,9 +175,9 @@ def test_values_and_gradients(block: int) -> None:
             same(a.grad, b.grad, program, 1e-10)
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_gradients_of_gradients(block: int) -> None:
-    for seed in range(1000 + 10 * block, 1010 + 10 * block):
+@pytest.mark.parametrize(("first", "count"), [(1000 + 10 * block, 10) for block in range(10)])
+def test_gradients_of_gradients(seeds: Iterator[int]) -> None:
+    for seed in seeds:
         program = Program(seed, 20)
         ours, theirs = program.loss()
         ours.backward(create_graph=True)

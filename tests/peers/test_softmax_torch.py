@@ -12,6 +12,7 @@ import tinygrad_sm as tg
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
+pytestmark = pytest.mark.parallel_threads_limit(2)  # they are many
 
 WEIGHT = np.array([0.5, 2.0, 0.25, 1.0, 1.5])
 OPTIONS = [

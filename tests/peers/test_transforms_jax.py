@@ -15,7 +15,11 @@ jnp = pytest.importorskip("jax.numpy")
 
 pytestmark = pytest.mark.thread_unsafe  # JAX's float64 is switched on for one thread
 
-QUICKLY = {"xla_backend_optimization_level": 0}  # to compile takes longer than to run once
+QUICKLY = {  # to compile takes longer than to run once
+    "xla_backend_optimization_level": 0,
+    "xla_cpu_parallel_codegen_split_count": 1,
+    "xla_cpu_use_fusion_emitters": False,
+}
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
 SHAPE = (2, 3)
 UNARY: list[Callable[[Any, Any], Any]] = [
@@ -91,29 +95,41 @@ def test_derivatives_of_random_functions(seed: int) -> None:
     x, y, u, v = rng.normal(size=(4, *SHAPE)) * 0.8
     ours, theirs = program(seed)(np), program(seed)(jnp)
 
-    def everything(lib: Any, f: Any) -> Any:
-        slope = lib.grad(f, (0, 1))
+    def steepness(x: Any, y: Any) -> Any:
+        gx, gy = slope(x, y)
+        return (gx * u).sum() + (gy * gy * v).sum()
 
-        def steepness(x: Any, y: Any) -> Any:
-            gx, gy = slope(x, y)
-            return (gx * u).sum() + (gy * gy * v).sum()
+    slope = transforms.grad(ours, (0, 1))
+    found = {
+        "value_and_grad": transforms.value_and_grad(ours, (0, 1))(x, y),
+        "grad of grad": transforms.grad(steepness, (0, 1))(x, y),
+        "jvp": transforms.jvp(ours, (x, y), (u, v)),
+        "hessian": transforms.hessian(ours, (0, 1))(x, y),
+        "hvp of grad": transforms.jvp(slope, (x, y), (u, v))[1],
+        "hvp": transforms.hvp(ours, (x, y), (u, v)),
+    }
 
-        return {
-            "value_and_grad": lib.value_and_grad(f, (0, 1))(x, y),
-            "grad of grad": lib.grad(steepness, (0, 1))(x, y),
-            "jvp": lib.jvp(f, (x, y), (u, v)),
-            "hessian": lib.hessian(f, (0, 1))(x, y),
-            "hvp": lib.jvp(slope, (x, y), (u, v))[1],
-        }
+    def derivatives() -> Any:
+        return jax.value_and_grad(theirs, (0, 1))(x, y), jax.hessian(theirs, (0, 1))(x, y)
 
-    found = everything(transforms, ours)
-    expected = jax.jit(lambda: everything(jax, theirs), compiler_options=QUICKLY)()
+    (value, (gx, gy)), H = jax.tree_util.tree_map(
+        np.asarray, jax.jit(derivatives, compiler_options=QUICKLY)()
+    )
+    along = [np.tensordot(row[0], u, 2) + np.tensordot(row[1], v, 2) for row in H]
+    expected = {  # JAX's derivatives, and their products
+        "value_and_grad": (value, (gx, gy)),
+        "grad of grad": [np.tensordot(u, H[0][k], 2) + np.tensordot(2 * gy * v, H[1][k], 2) for k in (0, 1)],
+        "jvp": (value, np.sum(gx * u) + np.sum(gy * v)),
+        "hessian": H,
+        "hvp of grad": along,
+        "hvp": along,
+    }
     assert found.keys() == expected.keys()
-    leaves = [jax.tree_util.tree_leaves(tree) for tree in (found, expected)]
-    for one, other in zip(*leaves, strict=True):
-        assert isinstance(one, (np.ndarray, np.generic))
-        np.testing.assert_allclose(one, other, **CLOSE)
-    np.testing.assert_allclose(transforms.hvp(ours, (x, y), (u, v)), expected["hvp"], **CLOSE)
+    for name, tree in found.items():
+        leaves = [jax.tree_util.tree_leaves(both) for both in (tree, expected[name])]
+        for one, other in zip(*leaves, strict=True):
+            assert isinstance(one, (np.ndarray, np.generic))
+            np.testing.assert_allclose(one, other, **CLOSE, err_msg=name)
 
 
 @pytest.mark.parametrize("seed", range(20))
