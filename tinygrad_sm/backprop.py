@@ -155,7 +155,7 @@ def walk(
     heap = [(-root._number, root)]  # the youngest is next: all that used it have gone before
     asked: dict[Tensor, Any] = {}  # what is known of computed tensors, if somebody wants it
     watcher = current_mode().watcher
-    notes = ([] if steps is None else [steps.append]) + ([] if watcher is None else [watcher.passed])
+    notes = (() if steps is None else (steps.append,)) + (() if watcher is None else (watcher.passed,))
     unbroadcast = PRIMITIVES["sum_to"] if create_graph else sum_to
     while heap:
         t = heappop(heap)[1]

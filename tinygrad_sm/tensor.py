@@ -189,7 +189,7 @@ class Tensor(ArrayLike):
         """
         on_tensors = create_graph or tracing()
         seed = self._seed(gradient, on_tensors)
-        inputs = [inputs] if isinstance(inputs, Tensor) else inputs
+        inputs = [inputs] if inputs is not None and isinstance(inputs, Tensor) else inputs
         keep = None if inputs is None else {x._number for x in inputs}
         if self._made is None:
             totals = {self: hooked(self, seed.copy(), create_graph)}
