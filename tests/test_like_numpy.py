@@ -113,6 +113,15 @@ def test_quantiles_have_a_gradient_by_q_and_are_checked_in_programs_too() -> Non
         compiled(V, np.array(1.5))
 
 
+def test_choose_is_checked_in_programs_too() -> None:
+    choices = np.stack([V, -V])
+    compiled = tg.compile(lambda places: np.choose(places, list(choices)))
+    for places in [0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1]:
+        assert np.array_equal(compiled(np.array(places)), np.choose(places, choices))
+    with pytest.raises(DataError, match="choose: 2 at"):
+        compiled(np.array([0, 2, 1]))
+
+
 def test_bincount_has_a_gradient_by_its_weights() -> None:
     places = np.array([0, 2, 2, 0])
     w, u = leaf([0.1, 0.2, 0.3, 0.4]), np.array([1.0, 10.0, 100.0, 0.0])

@@ -20,7 +20,7 @@ import scipy.special
 
 import tinygrad_sm as tg
 from tinygrad_sm.backprop import walk
-from tinygrad_sm.errors import BoundsError, MissingError, ShapeError, UnsupportedError
+from tinygrad_sm.errors import BoundsError, DataError, DtypeError, MissingError, ShapeError, UnsupportedError
 from tinygrad_sm.primitive import FUNCTIONS, PRIMITIVES, Primitive
 
 rng = np.random.default_rng(1)
@@ -121,7 +121,9 @@ np.take(x, [2, 0, 2], axis=1)  np.take(v, 1)  np.take(x, [[0, 1]], axis=0)  np.t
 np.take(v, [7, -4], mode="clip")  x.take([1, 1], axis=0)  np.take_along_axis(x, i, axis=1)
 np.take_along_axis(x, i[:, :1], axis=1)  np.take_along_axis(v, np.array([2, 2]), axis=None)  np.sort(x)
 np.sort(x, axis=0)  np.sort(t, axis=None)  np.partition(v, 1)  np.select([x > 0.5, b], [x, y], 0.25)
-np.choose(i, [x, y, s])  np.diag(v)  np.diag(v, 1)  np.diag(m)  np.diag(m, -1)  np.diag(u, 1)
+np.choose(i, [x, y, s])  np.choose(i, [x, y], mode="wrap")  np.choose(i - 1, [x, y], mode="clip")
+np.choose(b[0], t[:, 0, :3])  np.diag(v)  np.diag(v, 1)  np.diag(m)  np.diag(m, -1)
+np.diag(u, 1)
 np.diagonal(t)  np.diagonal(t, -1, 1, 2)  m.diagonal()  np.diagflat(x)  np.trace(m)  np.trace(t, 1, 0, 2)
 n.trace(axis1=1, axis2=2)  np.tril(m)  np.tril(t, -1)  np.triu(u, 1)  np.triu(m)
 np.compress([True, False, True], x, axis=1)  x.compress([False, True])  np.extract(x > 0, x)
@@ -494,6 +496,11 @@ REFUSED = [
     ("np.split(x, 2, axis=1)", ShapeError, "3 entries"),
     ("np.reshape(x, (4, 2))", ShapeError, "reshape"),
     ("x[7]", BoundsError, "7"),
+    ("np.choose([0, 2, 1], [x, x])", DataError, "choose: 2 at \\(1,\\) .* 2 choices, 0 to 1; .*wrap"),
+    ("np.choose([[0, -1]], [x[:1, :2]])", DataError, "-1 at \\(0, 1\\)"),
+    ("np.choose(x > 9, [], mode='wrap')", DataError, "no choices"),
+    ("np.choose([0, 1, 0], [x, x], mode='other')", DataError, "mode .* 'other'"),
+    ("np.choose([0.0, 1.0, 0.0], [x, x])", DtypeError, "choose: .*float64"),
 ]
 
 
@@ -565,6 +572,7 @@ def of_rules(function: Any) -> bool:
     return all(f.__module__.startswith(pages) for f in rules)
 
 
-OWN_TESTS = {  # of the last five, those of the functions that are made of them
+OWN_TESTS = {  # of the last six, those of the functions that are made of them
     "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities", "bincount",
+    "choice",
 }  # fmt: skip

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..composition import composed, composition
-from ..errors import ShapeError
-from ..primitive import PRIMITIVES, Array
+from ..errors import DataError, DtypeError, ShapeError
+from ..primitive import PRIMITIVES, Array, primitive
 from ..rules.selections import scatter_add
 from ..rules.shapes import along
 
@@ -27,8 +27,35 @@ composed(np.sort, "The entries in order of size.", lambda x, axis=-1, *, kind=No
     ranked(x, np.argsort, axis, kind=kind, stable=stable))
 composed(np.partition, "As sorted at kth; what is smaller before it, what is larger after it.", lambda x, kth, axis=-1:
     ranked(x, np.argpartition, axis, kth=kth))
-composed(np.choose, "For each entry the choice with the number that stands in a.", lambda a, choices:
-    np.select([np.equal(a, i) for i in range(len(choices))], choices))
+
+
+def checked(a: Any, n: int = 1, mode: str = "raise") -> Any:
+    """Numbers of n choices, if they are; in the modes wrap and clip they are made so."""
+    a = np.asarray(a)
+    if a.dtype.kind not in "iub":
+        raise DtypeError(f"choose: the numbers of the choices must be integers, not {a.dtype}; use a.astype(int)")
+    if mode not in ("raise", "wrap", "clip"):
+        raise DataError(f"choose: mode must be raise, wrap or clip, not {mode!r}")
+    if not n:
+        raise DataError("choose: there are no choices; give one at least")
+    if mode != "raise":
+        return a.astype(int) % n if mode == "wrap" else np.clip(a, 0, n - 1)
+    for place in np.argwhere((a < 0) | (a >= n))[:1].tolist():
+        raise DataError(
+            f"choose: {a[*place]} at {(*place,)} is none of the {n} choices, 0 to {n - 1}; correct it, or use "
+            f'mode="wrap" or "clip"'
+        )
+    return a
+
+
+choice = primitive(checked, "i", None, name="choice", shapes="any")
+
+
+@composition(np.choose)
+def choose(a: Array, choices: Any, *, mode: str = "raise") -> Array:
+    """For each entry the choice with the number that stands in a; where there is none, by mode: raise, wrap or clip."""
+    a, last = choice(a, n=len(choices), mode=mode), [*choices][-1:]
+    return np.select([np.equal(a, i) for i in range(len(choices))], choices, *last)
 
 
 def triangle(x: Array, k: int) -> Array:
