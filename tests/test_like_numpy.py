@@ -113,6 +113,29 @@ def test_quantiles_have_a_gradient_by_q_and_are_checked_in_programs_too() -> Non
         compiled(V, np.array(1.5))
 
 
+@pytest.mark.parametrize("n", [1000, 2**15, 65_504, 65_505, 70_000, 2**20])
+def test_the_mean_of_more_than_float16_can_count(n: int) -> None:
+    for scale in 1, 1024:
+        x = leaf(np.ones(n), np.float16)
+        (np.mean(x) * scale).backward()
+        assert x.grad.dtype == np.float16
+        np.testing.assert_allclose(x.grad.data[:3].astype(float), scale / n, rtol=2**-10, atol=2**-25)
+    x = leaf(np.ones((3, n)), np.float16)
+    y = np.mean(x, 1)
+    y.backward(np.array([512.0, 1024.0, 2048.0], np.float16), create_graph=True)
+    found = x.grad.data[:, 0].astype(float)
+    np.testing.assert_allclose(found, np.array([512, 1024, 2048]) / n, rtol=2**-9, atol=2**-25)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_a_mean_of_many_is_to_the_last_bit_g_over_n(dtype: Any) -> None:
+    g = np.random.default_rng(0).normal(size=50).astype(dtype)
+    for n in 70_001, 2**17 - 1:
+        x = leaf(np.ones((n, 50)), dtype)
+        np.mean(x, 0).backward(g)
+        assert np.array_equal(x.grad.data[-1], g / n)
+
+
 def test_choose_is_checked_in_programs_too() -> None:
     choices = np.stack([V, -V])
     compiled = tg.compile(lambda places: np.choose(places, list(choices)))
