@@ -78,6 +78,14 @@ def test_norms_of_integers(x: Any, order: Any) -> None:
     np.testing.assert_allclose(found.data, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", [0.5, 0.9, -0.5, -2])
+@pytest.mark.parametrize("x", [[0.0, 4.0, -1.0], [0.0, 0.0], [2.0, -0.0], []], ids=str)
+def test_norms_of_an_order_below_1_where_entries_are_0(x: Any, order: float) -> None:
+    with np.errstate(divide="ignore"):
+        found, expected = np.linalg.norm(leaf(x), order), np.linalg.norm(np.array(x), order)
+    np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+
+
 def test_averages_of_integers() -> None:
     x, weights = np.array([1, 2, 4], np.int8), np.array([100, 100, 100], np.int8)
     np.testing.assert_allclose(np.average(tg.Tensor(x), weights=weights).data, 7 / 3)

@@ -163,7 +163,7 @@ np.linalg.norm(x, 1)  np.linalg.norm(x, -1)  np.linalg.norm(x, np.inf)
 np.linalg.norm(x, -np.inf, keepdims=True)  np.linalg.norm(m, 2)  np.linalg.norm(t, -2, axis=(0, 1))
 np.linalg.norm(x, "nuc")  np.linalg.norm(v, 1)  np.linalg.norm(v, np.inf)
 np.linalg.norm(x, -np.inf, axis=0)  np.linalg.norm(v, 3)  np.linalg.norm(x, 1.5, axis=1, keepdims=True)
-np.linalg.norm(v, -2.0)  np.linalg.norm(v, 0)
+np.linalg.norm(v, -2.0)  np.linalg.norm(v, 0)  np.linalg.norm(v, 0.5)  np.linalg.norm(x, -0.5, axis=0)
 
 np.max(e, axis=1)  np.mean(e, axis=1)  np.var(e, axis=1)  np.prod(e, axis=1)  np.cumsum(e, axis=0)
 np.cumprod(e, axis=1)  np.cumsum(e)  np.sort(e)  np.diff(e)  np.concatenate((e, x))  np.stack((e, e))
@@ -409,6 +409,11 @@ KINKS = [
     ("np.clip(x, 0.0, 1.0)", [-1.0, 0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 1.0, 1.0, 0.0]),
     ("np.linalg.norm(x)", [0.0, 0.0], [0.0, 0.0]),
     ("np.linalg.norm(x, 3)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(x, 0.5)", [0.0, 4.0, -1.0], [0.0, 1.5, -3.0]),
+    ("np.linalg.norm(x, 0.5)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(x, -2)", [0.0, 4.0, -1.0], [0.0, 0.0, 0.0]),
+    ("np.linalg.norm(x, -0.5)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(np.reshape(x, (2, 2)), -1.0, axis=1)", [0.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.25, 0.25]),
     ("np.std(x)", [2.0, 2.0], [0.0, 0.0]),
     ("np.hypot(x, 0.0)", [0.0, 2.0], [0.0, 1.0]),
     ("np.prod(x)", [0.0, 2.0, 3.0], [6.0, 0.0, 0.0]),

@@ -1,4 +1,4 @@
-"""Linear algebra made of others. norm has derivative 0 where it is 0."""
+"""Linear algebra made of others. norm has derivative 0 where it is 0, and by an entry that is 0."""
 
 from functools import reduce
 from math import inf, prod
@@ -161,10 +161,13 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
 
 
 def vector_norm(size: Array, ord: Any, axis: int, keepdims: bool) -> Array:
-    """(sum |x|^ord)^(1/ord) and its limits; the derivative at 0 is 0."""
+    """(sum |x|^ord)^(1/ord) and its limits; the derivative at 0 is 0, also of an entry that is 0."""
     if ord in (inf, -inf):
         return (np.max if ord == inf else np.min)(size, axis, keepdims=keepdims)
     if ord == 0:
         return np.sum((size > 0).astype(size.dtype), axis, keepdims=keepdims)
-    total = np.sum(size**ord, axis, keepdims=keepdims)
-    return np.where(total == 0, 0, (total + (total == 0)) ** (1 / ord))
+    zero = size == 0
+    powers = size**ord if ord >= 1 else np.where(zero, 0, (size + zero) ** ord)
+    total = np.sum(powers, axis, keepdims=keepdims)
+    zero = total == 0 if ord > 0 else np.any(zero, axis, keepdims=keepdims)
+    return np.where(zero, 0, (total + zero) ** (1 / ord))
