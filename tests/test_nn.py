@@ -335,6 +335,35 @@ def test_zero_grad_forgets():
     net(normal(2, 3)).sum().backward()
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
+    net.zero_grad(set_to_none=False)
+    assert all(p.grad is None for p in net.parameters())  # what is not there does not become 0
+    net(normal(2, 3)).sum().backward()
+    old = [p.grad for p in net.parameters()]
+    net.zero_grad(set_to_none=False)
+    for p in net.parameters():
+        assert p.grad.dtype == p.dtype
+        np.testing.assert_array_equal(p.grad.data, np.zeros(p.shape))
+    assert any(g.data.any() for g in old)  # whoever holds a gradient keeps it
+    net.zero_grad(set_to_none=True)
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_zeroed_gradients_in_a_program():
+    steps = []
+    for compiled in False, True:
+        net = nn.Linear(2, 1, rng=0)
+        optimizer = tg.optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            net.zero_grad(set_to_none=False)
+            loss = net(x).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = tg.compile(step) if compiled else step
+        steps.append([float(run(normal(3, 2, seed=i))) for i in range(4)] + net.weight.data.tolist())
+    assert steps[0] == steps[1]
 
 
 def test_repr_shows_structure_and_parameters():
