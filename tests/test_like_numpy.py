@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_sm as tg
-from tinygrad_sm.errors import DataError, GradientError, LinAlgError, ShapeError, UnsupportedError
+from tinygrad_sm.errors import (
+    BoundsError,
+    DataError,
+    DtypeError,
+    GradientError,
+    LinAlgError,
+    ShapeError,
+    TinygradError,
+    UnsupportedError,
+)
 
 V = np.array([3.0, 1.0, 2.0])
 M = np.arange(12.0).reshape(3, 4)
@@ -334,3 +344,62 @@ def test_a_constant_result_stands_in_the_readable_source() -> None:
     exec(program.source(), names)
     found = list(names["program"](V, V).values())
     assert [array.tolist() for array in found] == [(2 * V).tolist(), [0, 0, 0]]
+
+
+# ---- what is wrong with a call ----
+
+AXES = """
+np.sum(x, axis=@)  np.mean(x, axis=@)  np.prod(x, axis=@)  np.max(x, axis=@)  np.min(x, axis=@)
+np.var(x, axis=@)  np.std(x, axis=@)  np.median(x, axis=@)  np.ptp(x, axis=@)  np.nansum(x, axis=@)
+np.nanmean(x, axis=@)  np.quantile(x, 0.5, axis=@)  np.percentile(x, 50, axis=@)  np.average(x, axis=@)
+np.average(x, axis=@, weights=V)  np.cumsum(x, axis=@)  np.cumprod(x, axis=@)  np.diff(x, axis=@)
+np.diff(x, axis=@, prepend=0.0)  np.sort(x, axis=@)  np.partition(x, 1, axis=@)  np.argsort(x, axis=@)
+np.argmax(x, axis=@)  np.flip(x, axis=@)  np.roll(x, 1, axis=(2, @))  np.rot90(x, axes=(0, @))
+np.expand_dims(x, axis=@)  np.squeeze(x, axis=@)  np.swapaxes(x, 0, @)  np.moveaxis(x, @, 0)
+np.moveaxis(x, 0, @)  np.rollaxis(x, @)  np.transpose(x, (0, @))  np.append(x, x, axis=@)
+np.concatenate((x, x), axis=@)  np.stack((x, x), axis=@)  np.split(x, 1, axis=@)
+np.array_split(x, 2, axis=@)  np.repeat(x, 2, axis=@)  np.take(x, [0], axis=@)
+np.take_along_axis(x, np.array([[0]]), axis=@)  np.compress([True], x, axis=@)  np.trace(x, axis2=@)
+np.diagonal(x, axis1=@)  np.size(x, @)  np.tensordot(x, x, axes=(@, 0))  np.cross(x, x, axisa=@)
+np.cross(x, x, axisc=@)  np.linalg.norm(x, axis=@)  np.linalg.norm(x, 3, axis=@)
+np.linalg.norm(x, axis=(0, @))
+"""
+CALLS = [call for line in AXES.splitlines() for call in line.split("  ") if call]
+
+
+@pytest.mark.parametrize("axis", ["7", "-7", "1.5", "(0, 0)", "(0, 7)", "'a'"])
+@pytest.mark.parametrize("call", CALLS)
+def test_axes_that_are_none(call: str, axis: str) -> None:
+    """An error of the package, of NumPy's kind, that names the op, and for numbers the shape."""
+    scope = {"np": np, "V": V, "x": leaf(np.ones((2, 3)))}
+    call = call.replace("@", axis)
+    with pytest.raises(TinygradError, match=r"^\w+: ") as raised:
+        eval(call, scope)
+    if "norm" not in call or axis != "1.5":  # where NumPy takes the whole part of it
+        with pytest.raises((ValueError, IndexError, TypeError)) as numpys:
+            eval(call, {**scope, "x": np.ones((2, 3))})
+        kind = TypeError if isinstance(numpys.value, TypeError) else (ShapeError, BoundsError)
+        assert isinstance(raised.value, kind)
+    if axis in ("7", "-7"):
+        name = call.partition("(")[0].rpartition(".")[2]
+        assert isinstance(raised.value, ShapeError)
+        assert re.match(rf"{name}: .*\(2, 3\).*(axis -?\d is out of bounds|out of range)", str(raised.value))
+
+
+@pytest.mark.parametrize(("call", "kind", "words"), [
+    ("np.moveaxis(M, (0, 1), 0)", ShapeError, "moveaxis: .* 2 .* 1; "),
+    ("np.linalg.norm(M[0], 'fro')", ShapeError, "norm: .*'fro'"),
+    ("np.linalg.matrix_power(M[:, :3], 1.5)", DtypeError, "matrix_power: .*'float'"),
+    ("np.percentile(M, 'a')", DtypeError, "percentile: "),
+    ("np.var(M, ddof='a')", DtypeError, "var: "),
+    ("np.einsum('ij,jk', M)", ShapeError, r"einsum: .*\(3, 4\)"),
+    ("np.full_like(M, [1.0, 2.0])", ShapeError, "broadcast"),
+])  # fmt: skip
+def test_other_calls_that_cannot_be(call: str, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        eval(call, {"np": np, "M": leaf(M)})
+
+
+def test_a_program_names_what_is_wrong_in_a_composition() -> None:
+    with pytest.raises(ShapeError, match=r"median: .*\(3, 4\).*axis 7 is out of bounds"):
+        tg.trace(lambda x: np.median(x, axis=7), leaf(M))

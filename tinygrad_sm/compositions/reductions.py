@@ -10,6 +10,7 @@ from ..errors import DataError, ShapeError
 from ..primitive import Array, Axis, primitive
 from ..rules.reductions import in_rows, length
 from ..rules.shapes import axes_of
+from .shapes import axis_of
 
 # fmt: off
 composed(np.ptp, "The largest entry less the smallest.",
@@ -93,7 +94,8 @@ def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Ar
     """Each entry less the one before it, n times over; with values put before and after, if given."""
     if n < 0:
         raise DataError(f"diff: n must be at least 0, not {n}")
-    one = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
+    axis = axis_of(x, axis)
+    one = [1 if i == axis else n for i, n in enumerate(np.shape(x))]
     ends = [np.broadcast_to(e, one) if e is not None and np.ndim(e) == 0 else e for e in (prepend, append)]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]
     y = np.moveaxis(np.concatenate(parts, axis), axis, -1)

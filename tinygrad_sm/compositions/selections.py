@@ -9,6 +9,7 @@ from ..errors import DataError, DtypeError, ShapeError
 from ..primitive import PRIMITIVES, Array, primitive
 from ..rules.selections import scatter_add
 from ..rules.shapes import along
+from .shapes import axis_of
 
 # fmt: off
 composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0:
@@ -22,7 +23,7 @@ composed(np.compress, "Where the condition holds along an axis.", lambda conditi
     np.take(a, np.flatnonzero(condition), axis))
 composed(np.extract, "Where the condition holds, flat.", lambda condition, arr: np.take(arr, np.flatnonzero(condition)))
 composed(np.repeat, "Each entry so many times.", lambda x, repeats, axis=None:
-    np.take(x, np.repeat(np.arange(np.size(x, axis)), repeats), axis))
+    np.take(x, np.repeat(np.arange(np.size(x) if axis is None else np.shape(x)[axis_of(x, axis)]), repeats), axis))
 composed(np.sort, "The entries in order of size.", lambda x, axis=-1, *, kind=None, stable=None:
     ranked(x, np.argsort, axis, kind=kind, stable=stable))
 composed(np.partition, "As sorted at kth; what is smaller before it, what is larger after it.", lambda x, kth, axis=-1:
@@ -88,7 +89,7 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     """The entries at some places along an axis, or of x as if flat."""
     if axis is None:
         x, axis = np.reshape(x, -1), 0
-    indices, n = np.asarray(indices), np.shape(x)[axis]
+    indices, n = np.asarray(indices), np.shape(x)[axis_of(x, axis)]
     indices = indices.astype(int) if indices.dtype == bool else indices
     if mode != "raise":
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
@@ -101,7 +102,7 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     if axis is None:
         x, axis = np.reshape(x, -1), 0
     grid = list(np.ix_(*map(np.arange, np.shape(x))))
-    grid[axis] = indices
+    grid[axis_of(x, axis)] = indices
     return x[tuple(grid)]
 
 

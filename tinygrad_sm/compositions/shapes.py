@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..composition import composed, composition
 from ..errors import ShapeError, UnsupportedError
@@ -22,7 +23,7 @@ composed(np.fliplr, "Each row backwards.", lambda x: np.flip(x, 1))
 composed(np.flipud, "The rows in the opposite order.", lambda x: np.flip(x, 0))
 composed(np.matrix_transpose, "The last two axes exchanged.", lambda x: np.swapaxes(x, -1, -2))
 composed(np.rollaxis, "One axis moved to stand before another.", lambda x, axis, start=0:
-    np.moveaxis(x, axis, (before := start + x.ndim * (start < 0)) - (axis % x.ndim < before)))
+    np.moveaxis(x, axis := axis_of(x, axis), (before := start + x.ndim * (start < 0)) - (axis < before)))
 composed(np.append, "Values after those of x, all flat if axis is None.", lambda x, values, axis=None:
     np.concatenate((x, values), axis))
 composed(np.vstack, "Arrays one below another.", lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
@@ -47,6 +48,11 @@ composed(np.atleast_3d, "A vector as (1, n, 1), a matrix as (n, m, 1).", lambda 
     alone([np.reshape(a, np.shape(a) + (1,) * (3 - np.ndim(a))) for a in each(np.atleast_2d, x)]))
 
 
+def axis_of(x: Array, axis: int) -> int:
+    """The one axis meant, counted from 0."""
+    return normalize_axis_index(axis, np.ndim(x))
+
+
 def with_axes(least: int, x: Array) -> Array:
     """x, if it has that many axes at least."""
     if np.ndim(x) < least:
@@ -67,7 +73,8 @@ def alone(arrays: list[Array]) -> Any:
 @composition(np.split)
 def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Cut into equal parts, or before the indices given."""
-    if np.ndim(indices_or_sections) == 0 and (n := np.shape(x)[axis]) % max(indices_or_sections, 1):
+    n = np.shape(x)[axis_of(x, axis)]
+    if np.ndim(indices_or_sections) == 0 and n % max(indices_or_sections, 1):
         raise ShapeError(f"split: {n} entries do not make {indices_or_sections} equal parts; use array_split")
     return array_split(x, indices_or_sections, axis)  # type: ignore[no-any-return]
 
@@ -86,6 +93,8 @@ def reshape(x: Array, shape: Any, order: str = "C") -> Array:
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """The axes of x in another order: `source` at `destination`, the rest as they stand."""
     source, destination = axes_of(x, source), axes_of(x, destination)
+    if len(source) != len(destination):
+        raise ShapeError(f"moveaxis: source has {len(source)} axes, destination {len(destination)}; give as many")
     axes = [axis for axis in range(np.ndim(x)) if axis not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         axes.insert(to, axis)
@@ -124,7 +133,8 @@ def array(nested: Any) -> Array:
 @composition(np.array_split)
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Cut into so many parts, of which the first may be longer by one, or before the indices given."""
-    n, cuts = np.shape(x)[axis], indices_or_sections
+    axis, cuts = axis_of(x, axis), indices_or_sections
+    n = np.shape(x)[axis]
     if np.ndim(cuts) == 0:
         if cuts < 1:
             raise ShapeError(f"split: into {cuts} parts; there must be 1 at least")
