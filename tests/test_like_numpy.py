@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,38 @@ def test_norms_of_an_order_below_1_where_entries_are_0(x: Any, order: float) -> 
     with np.errstate(divide="ignore"):
         found, expected = np.linalg.norm(leaf(x), order), np.linalg.norm(np.array(x), order)
     np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("call", [
+    "np.nanmax(x)", "np.nanmin(x, 1)", "np.nanvar(x, 0)", "np.nanstd(x)", "np.copysign(x, -1)",
+    "np.copysign(-1, x)", "np.gradient(x)", "np.linspace(x, 9, 4)", "np.linspace(0, x, 4)",
+    "np.block([x, x])", "np.meshgrid(x, x)",
+])  # fmt: skip
+def test_functions_of_integers_have_the_dtype_of_numpys(call: str) -> None:
+    x = np.array([[3, 1, 2], [7, 8, 4]])
+    expected, found = (eval(call, {"np": np, "x": kind(x)}) for kind in (np.asarray, tg.Tensor))
+    for y, a in zip(expected, found, strict=True) if isinstance(expected, tuple) else [(expected, found)]:
+        assert a.dtype == y.dtype
+        np.testing.assert_allclose(a.data, y, rtol=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.nanmax, np.nanmin, np.nanvar, np.nanstd])
+def test_where_all_is_nan_so_is_what_is_made_of_it(function: Any) -> None:
+    x = leaf([[np.nan, np.nan], [1.0, np.nan], [2.0, 5.0]])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        y, expected = function(x, axis=1), function(x.numpy(), axis=1)
+    np.testing.assert_allclose(y.data, expected)
+    y[2].backward()
+    assert np.isfinite(x.grad.data[2]).all()
+
+
+def test_copysign_sees_the_sign_of_zero_and_mixes_dtypes_as_numpy() -> None:
+    y = np.copysign(leaf([1.0, 0.0, np.inf]), [-0.0, -1.0, -np.inf])
+    assert np.signbit(y.data).all()
+    assert np.copysign(leaf(V, np.float32), V).dtype == np.float64
+    assert np.copysign(leaf(V, np.float32), -1.0).dtype == np.float32
+    assert np.copysign(V, leaf(V)).requires_grad is False  # by the sign there is no derivative
 
 
 def test_averages_of_integers() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..composition import composed, composition
-from ..errors import ShapeError, UnsupportedError
+from ..errors import DataError, ShapeError, UnsupportedError
 from ..primitive import Array
 from ..rules.shapes import along, arrange, axes_of, frame, join, pile
 
@@ -128,6 +128,47 @@ def stack(arrays: Sequence[Array], axis: int = 0) -> Array:
 def array(nested: Any) -> Array:
     """Nested lists of tensors and numbers as one array: np.array, which cannot do that, for tensors."""
     return np.stack([array(entry) for entry in nested]) if isinstance(nested, list | tuple) else np.copy(nested)
+
+
+@composition(np.block)
+def block(arrays: Any) -> Array:
+    """Nested lists of blocks as one array: the inmost joined along the last axis, those around along the one before."""
+    depth = nesting(arrays)
+    leaves = [arrays]
+    for _ in range(depth):
+        leaves = [part for parts in leaves for part in parts]
+    ndim = max(depth, *map(np.ndim, leaves))
+
+    def joined(part: Any, axis: int) -> Array:
+        if isinstance(part, list):
+            return np.concatenate([joined(inner, axis + 1) for inner in part], axis)
+        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+
+    return joined(arrays, -depth) if depth else np.copy(arrays)
+
+
+def nesting(part: Any) -> int:
+    """How deep lists of blocks are nested, if all are alike."""
+    if isinstance(part, tuple):
+        raise UnsupportedError("block: a tuple stands among the blocks; nest them in lists")
+    if not isinstance(part, list):
+        return 0
+    depths = {nesting(inner) for inner in part}
+    if len(depths) != 1:
+        raise ShapeError("block: lists are empty, or nested to different depths; nest all blocks alike")
+    return 1 + depths.pop()
+
+
+@composition(np.meshgrid)
+def meshgrid(*x: Array, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
+    """Coordinates as grids, one for each: along its own axis they run, along the others they repeat (unless sparse)."""
+    if indexing not in ("xy", "ij"):
+        raise DataError(f'meshgrid: indexing must be "xy" or "ij", not {indexing!r}')
+    grids = [np.reshape(a, (-1,) + (1,) * (len(x) - 1 - i)) for i, a in enumerate(x)]
+    grids = [np.reshape(a, (1,) * (len(x) - np.ndim(a)) + np.shape(a)) for a in grids]
+    if indexing == "xy" and len(x) > 1:
+        grids = [np.swapaxes(a, 0, 1) for a in grids]
+    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
 
 
 @composition(np.array_split)
