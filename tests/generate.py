@@ -55,8 +55,8 @@ TYPES = {
 }  # fmt: skip
 SEVERAL = {
     "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "average", "broadcast_arrays", "divmod",
-    "dsplit", "eigh", "hsplit", "modf", "ndim", "nonzero", "shape", "size", "slogdet", "split", "svd",
-    "vsplit", "where",
+    "dsplit", "eigh", "gradient", "hsplit", "linspace", "meshgrid", "modf", "ndim", "nonzero", "shape",
+    "size", "slogdet", "split", "svd", "vsplit", "where",
 }  # fmt: skip
 
 

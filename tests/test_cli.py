@@ -296,6 +296,21 @@ def test_numbers_that_a_model_cannot_compute_with_are_one_clear_line(run: Any) -
         assert "nan" not in result.out
 
 
+def test_the_logits_are_computed_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("good.csv").write_text("a,b,label\n" + "1,2,x\n2,1,y\n" * 20)
+    assert run("train", "good.csv", "--epochs", "1").code == 0
+    model, calls = ("--model", "runs/good/model.npz"), []
+    logits = train.Classifier.logits
+    monkeypatch.setattr(train.Classifier, "logits", lambda *of: calls.append(1) or logits(*of))
+    for arguments in ("predict", *model, "1,1"), ("evaluate", *model, "good.csv"):
+        calls.clear()
+        assert run(*arguments).code == 0
+        assert len(calls) == 1
+    calls.clear()
+    assert run("train", "good.csv", "--epochs", "1", "--cv").code == 0
+    assert len(calls) == 5  # one for each fold
+
+
 @pytest.mark.parametrize("far", ["3.4e38", "3e38", "1e-38"])
 def test_a_table_of_numbers_at_the_edge_is_learnt_and_drawn(run: Any, far: str) -> None:
     pytest.importorskip("matplotlib")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tinygrad_sm as tg
-from tinygrad_sm.errors import DataError, GradientError, LinAlgError, ShapeError, UnsupportedError
+from tinygrad_sm.errors import (
+    BoundsError,
+    DataError,
+    DtypeError,
+    GradientError,
+    LinAlgError,
+    ShapeError,
+    TinygradError,
+    UnsupportedError,
+)
 
 V = np.array([3.0, 1.0, 2.0])
 M = np.arange(12.0).reshape(3, 4)
@@ -78,6 +89,46 @@ def test_norms_of_integers(x: Any, order: Any) -> None:
     np.testing.assert_allclose(found.data, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("order", [0.5, 0.9, -0.5, -2])
+@pytest.mark.parametrize("x", [[0.0, 4.0, -1.0], [0.0, 0.0], [2.0, -0.0], []], ids=str)
+def test_norms_of_an_order_below_1_where_entries_are_0(x: Any, order: float) -> None:
+    with np.errstate(divide="ignore"):
+        found, expected = np.linalg.norm(leaf(x), order), np.linalg.norm(np.array(x), order)
+    np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("call", [
+    "np.nanmax(x)", "np.nanmin(x, 1)", "np.nanvar(x, 0)", "np.nanstd(x)", "np.copysign(x, -1)",
+    "np.copysign(-1, x)", "np.gradient(x)", "np.linspace(x, 9, 4)", "np.linspace(0, x, 4)",
+    "np.block([x, x])", "np.meshgrid(x, x)",
+])  # fmt: skip
+def test_functions_of_integers_have_the_dtype_of_numpys(call: str) -> None:
+    x = np.array([[3, 1, 2], [7, 8, 4]])
+    expected, found = (eval(call, {"np": np, "x": kind(x)}) for kind in (np.asarray, tg.Tensor))
+    for y, a in zip(expected, found, strict=True) if isinstance(expected, tuple) else [(expected, found)]:
+        assert a.dtype == y.dtype
+        np.testing.assert_allclose(a.data, y, rtol=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.nanmax, np.nanmin, np.nanvar, np.nanstd])
+def test_where_all_is_nan_so_is_what_is_made_of_it(function: Any) -> None:
+    x = leaf([[np.nan, np.nan], [1.0, np.nan], [2.0, 5.0]])
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        y, expected = function(x, axis=1), function(x.numpy(), axis=1)
+    np.testing.assert_allclose(y.data, expected)
+    y[2].backward()
+    assert np.isfinite(x.grad.data[2]).all()
+
+
+def test_copysign_sees_the_sign_of_zero_and_mixes_dtypes_as_numpy() -> None:
+    y = np.copysign(leaf([1.0, 0.0, np.inf]), [-0.0, -1.0, -np.inf])
+    assert np.signbit(y.data).all()
+    assert np.copysign(leaf(V, np.float32), V).dtype == np.float64
+    assert np.copysign(leaf(V, np.float32), -1.0).dtype == np.float32
+    assert np.copysign(V, leaf(V)).requires_grad is False  # by the sign there is no derivative
+
+
 def test_averages_of_integers() -> None:
     x, weights = np.array([1, 2, 4], np.int8), np.array([100, 100, 100], np.int8)
     np.testing.assert_allclose(np.average(tg.Tensor(x), weights=weights).data, 7 / 3)
@@ -111,6 +162,38 @@ def test_quantiles_have_a_gradient_by_q_and_are_checked_in_programs_too() -> Non
         np.testing.assert_allclose(compiled(V, np.array(q)), np.quantile(V, q))
     with pytest.raises(DataError, match="from 0 to 1"):
         compiled(V, np.array(1.5))
+
+
+@pytest.mark.parametrize("n", [1000, 2**15, 65_504, 65_505, 70_000, 2**20])
+def test_the_mean_of_more_than_float16_can_count(n: int) -> None:
+    for scale in 1, 1024:
+        x = leaf(np.ones(n), np.float16)
+        (np.mean(x) * scale).backward()
+        assert x.grad.dtype == np.float16
+        np.testing.assert_allclose(x.grad.data[:3].astype(float), scale / n, rtol=2**-10, atol=2**-25)
+    x = leaf(np.ones((3, n)), np.float16)
+    y = np.mean(x, 1)
+    y.backward(np.array([512.0, 1024.0, 2048.0], np.float16), create_graph=True)
+    found = x.grad.data[:, 0].astype(float)
+    np.testing.assert_allclose(found, np.array([512, 1024, 2048]) / n, rtol=2**-9, atol=2**-25)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_gradient_of_a_mean_of_many_is_to_the_last_bit_g_over_n(dtype: Any) -> None:
+    g = np.random.default_rng(0).normal(size=50).astype(dtype)
+    for n in 70_001, 2**17 - 1:
+        x = leaf(np.ones((n, 50)), dtype)
+        np.mean(x, 0).backward(g)
+        assert np.array_equal(x.grad.data[-1], g / n)
+
+
+def test_choose_is_checked_in_programs_too() -> None:
+    choices = np.stack([V, -V])
+    compiled = tg.compile(lambda places: np.choose(places, list(choices)))
+    for places in [0, 1, 1], [1, 0, 0], [0, 0, 1], [1, 1, 1]:
+        assert np.array_equal(compiled(np.array(places)), np.choose(places, choices))
+    with pytest.raises(DataError, match="choose: 2 at"):
+        compiled(np.array([0, 2, 1]))
 
 
 def test_bincount_has_a_gradient_by_its_weights() -> None:
@@ -295,3 +378,62 @@ def test_a_constant_result_stands_in_the_readable_source() -> None:
     exec(program.source(), names)
     found = list(names["program"](V, V).values())
     assert [array.tolist() for array in found] == [(2 * V).tolist(), [0, 0, 0]]
+
+
+# ---- what is wrong with a call ----
+
+AXES = """
+np.sum(x, axis=@)  np.mean(x, axis=@)  np.prod(x, axis=@)  np.max(x, axis=@)  np.min(x, axis=@)
+np.var(x, axis=@)  np.std(x, axis=@)  np.median(x, axis=@)  np.ptp(x, axis=@)  np.nansum(x, axis=@)
+np.nanmean(x, axis=@)  np.quantile(x, 0.5, axis=@)  np.percentile(x, 50, axis=@)  np.average(x, axis=@)
+np.average(x, axis=@, weights=V)  np.cumsum(x, axis=@)  np.cumprod(x, axis=@)  np.diff(x, axis=@)
+np.diff(x, axis=@, prepend=0.0)  np.sort(x, axis=@)  np.partition(x, 1, axis=@)  np.argsort(x, axis=@)
+np.argmax(x, axis=@)  np.flip(x, axis=@)  np.roll(x, 1, axis=(2, @))  np.rot90(x, axes=(0, @))
+np.expand_dims(x, axis=@)  np.squeeze(x, axis=@)  np.swapaxes(x, 0, @)  np.moveaxis(x, @, 0)
+np.moveaxis(x, 0, @)  np.rollaxis(x, @)  np.transpose(x, (0, @))  np.append(x, x, axis=@)
+np.concatenate((x, x), axis=@)  np.stack((x, x), axis=@)  np.split(x, 1, axis=@)
+np.array_split(x, 2, axis=@)  np.repeat(x, 2, axis=@)  np.take(x, [0], axis=@)
+np.take_along_axis(x, np.array([[0]]), axis=@)  np.compress([True], x, axis=@)  np.trace(x, axis2=@)
+np.diagonal(x, axis1=@)  np.size(x, @)  np.tensordot(x, x, axes=(@, 0))  np.cross(x, x, axisa=@)
+np.cross(x, x, axisc=@)  np.linalg.norm(x, axis=@)  np.linalg.norm(x, 3, axis=@)
+np.linalg.norm(x, axis=(0, @))
+"""
+CALLS = [call for line in AXES.splitlines() for call in line.split("  ") if call]
+
+
+@pytest.mark.parametrize("axis", ["7", "-7", "1.5", "(0, 0)", "(0, 7)", "'a'"])
+@pytest.mark.parametrize("call", CALLS)
+def test_axes_that_are_none(call: str, axis: str) -> None:
+    """An error of the package, of NumPy's kind, that names the op, and for numbers the shape."""
+    scope = {"np": np, "V": V, "x": leaf(np.ones((2, 3)))}
+    call = call.replace("@", axis)
+    with pytest.raises(TinygradError, match=r"^\w+: ") as raised:
+        eval(call, scope)
+    if "norm" not in call or axis != "1.5":  # where NumPy takes the whole part of it
+        with pytest.raises((ValueError, IndexError, TypeError)) as numpys:
+            eval(call, {**scope, "x": np.ones((2, 3))})
+        kind = TypeError if isinstance(numpys.value, TypeError) else (ShapeError, BoundsError)
+        assert isinstance(raised.value, kind)
+    if axis in ("7", "-7"):
+        name = call.partition("(")[0].rpartition(".")[2]
+        assert isinstance(raised.value, ShapeError)
+        assert re.match(rf"{name}: .*\(2, 3\).*(axis -?\d is out of bounds|out of range)", str(raised.value))
+
+
+@pytest.mark.parametrize(("call", "kind", "words"), [
+    ("np.moveaxis(M, (0, 1), 0)", ShapeError, "moveaxis: .* 2 .* 1; "),
+    ("np.linalg.norm(M[0], 'fro')", ShapeError, "norm: .*'fro'"),
+    ("np.linalg.matrix_power(M[:, :3], 1.5)", DtypeError, "matrix_power: .*'float'"),
+    ("np.percentile(M, 'a')", DtypeError, "percentile: "),
+    ("np.var(M, ddof='a')", DtypeError, "var: "),
+    ("np.einsum('ij,jk', M)", ShapeError, r"einsum: .*\(3, 4\)"),
+    ("np.full_like(M, [1.0, 2.0])", ShapeError, "broadcast"),
+])  # fmt: skip
+def test_other_calls_that_cannot_be(call: str, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        eval(call, {"np": np, "M": leaf(M)})
+
+
+def test_a_program_names_what_is_wrong_in_a_composition() -> None:
+    with pytest.raises(ShapeError, match=r"median: .*\(3, 4\).*axis 7 is out of bounds"):
+        tg.trace(lambda x: np.median(x, axis=7), leaf(M))

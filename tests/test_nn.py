@@ -336,6 +336,35 @@ def test_zero_grad_forgets():
     net(normal(2, 3)).sum().backward()
     net.zero_grad()
     assert all(p.grad is None for p in net.parameters())
+    net.zero_grad(set_to_none=False)
+    assert all(p.grad is None for p in net.parameters())  # what is not there does not become 0
+    net(normal(2, 3)).sum().backward()
+    old = [p.grad for p in net.parameters()]
+    net.zero_grad(set_to_none=False)
+    for p in net.parameters():
+        assert p.grad.dtype == p.dtype
+        np.testing.assert_array_equal(p.grad.data, np.zeros(p.shape))
+    assert any(g.data.any() for g in old)  # whoever holds a gradient keeps it
+    net.zero_grad(set_to_none=True)
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_zeroed_gradients_in_a_program():
+    steps = []
+    for compiled in False, True:
+        net = nn.Linear(2, 1, rng=0)
+        optimizer = tg.optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x, net=net, optimizer=optimizer):
+            net.zero_grad(set_to_none=False)
+            loss = net(x).sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = tg.compile(step) if compiled else step
+        steps.append([float(run(normal(3, 2, seed=i))) for i in range(4)] + net.weight.data.tolist())
+    assert steps[0] == steps[1]
 
 
 def test_repr_shows_structure_and_parameters():
@@ -507,9 +536,45 @@ def test_a_step_in_float32_stays_in_float32_with_float64_batches_and_targets():
     assert nn.NLLLoss(weight=[1.0, 2.0])(log, t.argmax(1)).dtype == np.float32
 
 
-def test_text_is_no_input():
+ACTIVATIONS = [
+    nn.LeakyReLU(), nn.GELU("tanh"), *([nn.GELU()] if find_spec("scipy") else []), nn.SiLU(), nn.Tanh(),
+    nn.Sigmoid(), nn.Softmax(), nn.Dropout(rng=0), nn.Dropout().eval(),
+]  # fmt: skip
+NUMBERS = [nn.Linear(2, 2), nn.ReLU(), *ACTIVATIONS, nn.LayerNorm(2), nn.BatchNorm1d(2)]
+IMAGES = [nn.Conv2d(2, 2, 1), nn.MaxPool2d(1), nn.AvgPool2d(1), nn.BatchNorm2d(2)]
+
+
+@pytest.mark.parametrize("layer", [*NUMBERS, *IMAGES], ids=repr)
+@pytest.mark.parametrize("x", ["ab", "a", 1j, None], ids=str)
+def test_text_and_complex_numbers_are_no_input(layer, x):
+    shape = (2, 2) if layer in NUMBERS else (2, 2, 1, 1)
     with pytest.raises(DtypeError, match="a layer takes real numbers"):
-        nn.Linear(2, 2)(np.array([["a", "b"]]))
+        layer(np.full(shape, x).tolist())
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.bool_])
+@pytest.mark.parametrize("make", [np.asarray, tg.Tensor, np.ndarray.tolist, lambda a: tuple(a.tolist())])
+def test_activations_take_lists_and_integers_as_real_numbers(layer, dtype, make):
+    x = np.array([100, 7, 0, 6, 30]).astype(dtype)
+    y = copy.deepcopy(layer)(make(x))
+    assert y.dtype == np.float64
+    assert isinstance(y, tg.Tensor if make is tg.Tensor else np.ndarray)
+    expected = copy.deepcopy(layer)(x.astype(float))
+    np.testing.assert_array_equal(tg.stop_gradient(y), expected)
+
+
+@pytest.mark.parametrize("x", [[-1, 2], [-1.5, 2.0], [True, False], np.array([3, 0], np.uint8)], ids=str)
+def test_relu_of_lists_and_integers_keeps_the_dtype(x):
+    y = nn.ReLU()(x)
+    assert y.dtype == np.asarray(x).dtype
+    np.testing.assert_array_equal(y, np.maximum(np.asarray(x), np.asarray(x).dtype.type(0)))
+
+
+def test_activations_take_one_number():
+    for layer in ACTIVATIONS:
+        if not isinstance(layer, nn.Softmax):
+            assert copy.deepcopy(layer)(3) == copy.deepcopy(layer)(np.array(3.0))
 
 
 # ---- layers ----
@@ -634,6 +699,22 @@ def test_batch_normalisation_has_a_memory():
     assert layer(x[:1]).shape == (1, 2)  # one sample is enough
 
 
+@pytest.mark.parametrize(("layer", "shape"), [
+    (nn.BatchNorm1d(3), (0, 3)), (nn.BatchNorm1d(3), (4, 3, 0)), (nn.BatchNorm2d(3), (0, 3, 2, 2)),
+    (nn.BatchNorm1d(3, momentum=None), (0, 3)), (nn.BatchNorm1d(3, track_running_stats=False), (0, 3)),
+])  # fmt: skip
+def test_batch_normalisation_learns_nothing_from_an_empty_batch(layer, shape):
+    layer = copy.deepcopy(layer)
+    before = layer.state_dict()
+    for x in np.ones(shape), tg.Tensor(np.ones(shape)):
+        with pytest.raises(DataError, match=f"{type(layer).__name__}: .* no entries"):
+            layer(x)
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    if layer.track_running_stats:
+        assert layer.eval()(np.ones(shape)).shape == shape
+
+
 def test_pooling_by_hand():
     x = np.array([[1.0, 2, 5, 6], [3, 4, 8, 7], [9, 9, 0, 0], [9, 9, 0, -1]])[None, None]
     t = tg.Tensor(x, requires_grad=True)
@@ -646,6 +727,16 @@ def test_pooling_by_hand():
     )
     np.testing.assert_array_equal(nn.MaxPool2d(2, 2, 1)(-np.ones((1, 1, 2, 2)))[0, 0], -np.ones((2, 2)))
     np.testing.assert_array_equal(nn.AvgPool2d(2, 2, 1)(np.ones((1, 1, 2, 2)))[0, 0], np.full((2, 2), 0.25))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.bool_, np.float16, np.float64])
+@pytest.mark.parametrize("make", [np.asarray, tg.Tensor, np.ndarray.tolist])
+def test_padding_is_below_whatever_images_hold(dtype, make):
+    x = -np.arange(16).reshape(1, 1, 4, 4) if np.dtype(dtype).kind in "if" else np.zeros((1, 1, 4, 4))
+    x = x.astype(dtype)
+    y = nn.MaxPool2d(3, 2, 1)(make(x))
+    assert y.dtype == (np.asarray(x.tolist()).dtype if make is np.ndarray.tolist else dtype)
+    np.testing.assert_array_equal(tg.stop_gradient(y)[0, 0], x[0, 0, :2, :2])
 
 
 @pytest.mark.skipif(find_spec("scipy") is None, reason="needs SciPy")

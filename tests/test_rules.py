@@ -20,7 +20,7 @@ import scipy.special
 
 import tinygrad_sm as tg
 from tinygrad_sm.backprop import walk
-from tinygrad_sm.errors import BoundsError, MissingError, ShapeError, UnsupportedError
+from tinygrad_sm.errors import BoundsError, DataError, DtypeError, MissingError, ShapeError, UnsupportedError
 from tinygrad_sm.primitive import FUNCTIONS, PRIMITIVES, Primitive
 
 rng = np.random.default_rng(1)
@@ -121,7 +121,9 @@ np.take(x, [2, 0, 2], axis=1)  np.take(v, 1)  np.take(x, [[0, 1]], axis=0)  np.t
 np.take(v, [7, -4], mode="clip")  x.take([1, 1], axis=0)  np.take_along_axis(x, i, axis=1)
 np.take_along_axis(x, i[:, :1], axis=1)  np.take_along_axis(v, np.array([2, 2]), axis=None)  np.sort(x)
 np.sort(x, axis=0)  np.sort(t, axis=None)  np.partition(v, 1)  np.select([x > 0.5, b], [x, y], 0.25)
-np.choose(i, [x, y, s])  np.diag(v)  np.diag(v, 1)  np.diag(m)  np.diag(m, -1)  np.diag(u, 1)
+np.choose(i, [x, y, s])  np.choose(i, [x, y], mode="wrap")  np.choose(i - 1, [x, y], mode="clip")
+np.choose(b[0], t[:, 0, :3])  np.diag(v)  np.diag(v, 1)  np.diag(m)  np.diag(m, -1)
+np.diag(u, 1)
 np.diagonal(t)  np.diagonal(t, -1, 1, 2)  m.diagonal()  np.diagflat(x)  np.trace(m)  np.trace(t, 1, 0, 2)
 n.trace(axis1=1, axis2=2)  np.tril(m)  np.tril(t, -1)  np.triu(u, 1)  np.triu(m)
 np.compress([True, False, True], x, axis=1)  x.compress([False, True])  np.extract(x > 0, x)
@@ -161,7 +163,19 @@ np.linalg.norm(x, 1)  np.linalg.norm(x, -1)  np.linalg.norm(x, np.inf)
 np.linalg.norm(x, -np.inf, keepdims=True)  np.linalg.norm(m, 2)  np.linalg.norm(t, -2, axis=(0, 1))
 np.linalg.norm(x, "nuc")  np.linalg.norm(v, 1)  np.linalg.norm(v, np.inf)
 np.linalg.norm(x, -np.inf, axis=0)  np.linalg.norm(v, 3)  np.linalg.norm(x, 1.5, axis=1, keepdims=True)
-np.linalg.norm(v, -2.0)  np.linalg.norm(v, 0)
+np.linalg.norm(v, -2.0)  np.linalg.norm(v, 0)  np.linalg.norm(v, 0.5)  np.linalg.norm(x, -0.5, axis=0)
+
+np.linspace(s, 2.0, 5)  np.linspace(x, y, 4, axis=1)  np.linspace(v, x, 3, endpoint=False)
+np.linspace(s, 1.5, 4, retstep=True)  np.linspace(x, 1, 1)  np.linspace(v, w, 0)  np.linspace(2, s, 3, False)
+np.meshgrid(v, k)  np.meshgrid(v, k, indexing="ij")  np.meshgrid(v, k, w, sparse=True)  np.meshgrid(x)
+np.meshgrid(v, s, k)  np.gradient(v)  np.gradient(t)  np.gradient(x, 0.5, axis=1)
+np.gradient(u, s, v, edge_order=2)  np.gradient(t, k, axis=(-1,))  np.gradient(u, 2.0, axis=(1, 0))
+np.nanmax(x, axis=1)  np.nanmin(t, axis=(0, 2), keepdims=True)  np.nanmax(np.where(b, x, np.nan), axis=0)
+np.nanmin(np.where(b, x, np.nan))  np.nanvar(np.where(b, x, np.nan), axis=1)  np.nanvar(x, ddof=1)
+np.nanstd(np.where(b, x, np.nan), axis=1, ddof=1, keepdims=True)  np.nanstd(t, axis=(0, 2))  np.nanstd(x)
+np.nanvar(np.where(b, x, np.nan), mean=np.nanmean(x, keepdims=True), correction=1)  np.copysign(x, y)
+np.copysign(x, -2.0)  np.copysign(v, x)  np.block([[x, x], [y, y]])  np.block([x, y])  np.block([v, s])
+np.block([[x], [v]])  np.block([[[x]], [[y]]])  np.block(x)
 
 np.max(e, axis=1)  np.mean(e, axis=1)  np.var(e, axis=1)  np.prod(e, axis=1)  np.cumsum(e, axis=0)
 np.cumprod(e, axis=1)  np.cumsum(e)  np.sort(e)  np.diff(e)  np.concatenate((e, x))  np.stack((e, e))
@@ -431,6 +445,11 @@ KINKS = [
     ("np.clip(x, 0.0, 1.0)", [-1.0, 0.0, 0.5, 1.0, 2.0], [0.0, 1.0, 1.0, 1.0, 0.0]),
     ("np.linalg.norm(x)", [0.0, 0.0], [0.0, 0.0]),
     ("np.linalg.norm(x, 3)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(x, 0.5)", [0.0, 4.0, -1.0], [0.0, 1.5, -3.0]),
+    ("np.linalg.norm(x, 0.5)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(x, -2)", [0.0, 4.0, -1.0], [0.0, 0.0, 0.0]),
+    ("np.linalg.norm(x, -0.5)", [0.0, 0.0], [0.0, 0.0]),
+    ("np.linalg.norm(np.reshape(x, (2, 2)), -1.0, axis=1)", [0.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.25, 0.25]),
     ("np.std(x)", [2.0, 2.0], [0.0, 0.0]),
     ("np.hypot(x, 0.0)", [0.0, 2.0], [0.0, 1.0]),
     ("np.prod(x)", [0.0, 2.0, 3.0], [6.0, 0.0, 0.0]),
@@ -447,6 +466,10 @@ KINKS = [
     ("x[[0, 0, 1]]", [1.0, 1.0], [2.0, 1.0]),
     ("np.nansum(x)", [np.nan, 2.0], [0.0, 1.0]),
     ("np.nanmean(x)", [np.nan, 2.0, 3.0], [0.0, 0.5, 0.5]),
+    ("np.nanmax(x)", [np.nan, 3.0, 3.0], [0.0, 0.5, 0.5]),
+    ("np.nanmin(x)", [3.0, np.nan, 1.0], [0.0, 0.0, 1.0]),
+    ("np.nanstd(x)", [2.0, np.nan, 2.0], [0.0, 0.0, 0.0]),
+    ("np.copysign(x, [-1.0, 1.0, -1.0, 1.0])", [0.0, -0.0, 2.0, 3.0], [0.0, 0.0, -1.0, 1.0]),
     ("np.heaviside([0.0, 1.0], x)", [3.0, 3.0], [1.0, 0.0]),
     ("np.repeat(x, [2, 0])", [1.0, 1.0], [2.0, 0.0]),
 ]
@@ -518,6 +541,24 @@ REFUSED = [
     ("np.split(x, 2, axis=1)", ShapeError, "3 entries"),
     ("np.reshape(x, (4, 2))", ShapeError, "reshape"),
     ("x[7]", BoundsError, "7"),
+    ("np.linspace(x, 1.0, -1)", ShapeError, "linspace: num"),
+    ("np.linspace(x, 1.0, dtype=int)", UnsupportedError, "linspace: dtype="),
+    ("np.meshgrid(x, x, indexing='yx')", DataError, "indexing"),
+    ("np.gradient(x, 1.0, 2.0, 3.0)", UnsupportedError, "gradient: 3 spacings"),
+    ("np.gradient(x, [1.0, 2.0], axis=1)", ShapeError, "gradient: .* 3 coordinates"),
+    ("np.gradient(x, edge_order=3)", DataError, "edge_order"),
+    ("np.gradient(x, axis=0, edge_order=2)", ShapeError, "gradient: .* 2 entries; .* needs 3"),
+    ("np.gradient(x, axis=7)", ShapeError, "gradient: .*axis 7"),
+    ("np.nanmax(x, axis=7)", ShapeError, "nanmax: .*axis 7"),
+    ("np.nanmax(x[:0])", ShapeError, "nanmax|max"),
+    ("np.block([[x], x])", ShapeError, "block: .*depth"),
+    ("np.block([x, []])", ShapeError, "block: .*empty"),
+    ("np.block([x, (x, x)])", UnsupportedError, "block: .*lists"),
+    ("np.choose([0, 2, 1], [x, x])", DataError, "choose: 2 at \\(1,\\) .* 2 choices, 0 to 1; .*wrap"),
+    ("np.choose([[0, -1]], [x[:1, :2]])", DataError, "-1 at \\(0, 1\\)"),
+    ("np.choose(x > 9, [], mode='wrap')", DataError, "no choices"),
+    ("np.choose([0, 1, 0], [x, x], mode='other')", DataError, "mode .* 'other'"),
+    ("np.choose([0.0, 1.0, 0.0], [x, x])", DtypeError, "choose: .*float64"),
 ]
 
 
@@ -589,6 +630,7 @@ def of_rules(function: Any) -> bool:
     return all(f.__module__.startswith(pages) for f in rules)
 
 
-OWN_TESTS = {  # of the last five, those of the functions that are made of them
+OWN_TESTS = {  # of the last six, those of the functions that are made of them
     "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities", "bincount",
+    "choice",
 }  # fmt: skip

@@ -828,11 +828,41 @@ def test_nll_loss_of_log_softmax_is_the_cross_entropy(name: str) -> None:
     np.testing.assert_allclose(x.grad.data, y.grad.data, rtol=1e-12, atol=1e-15)
 
 
-def test_nll_loss_refuses_what_the_cross_entropy_refuses() -> None:
-    with refused(DataError, "row 1 is 3"):
-        tg.nll_loss(np.zeros((2, 3)), [0, 3])
-    with refused(ShapeError, "(2, 3)"):
-        tg.nll_loss(np.zeros((2, 3)), np.full((2, 3), 1 / 3))
+@pytest.mark.parametrize(("targets", "options", "kind", "words"), [
+    ([0, 3], {}, DataError, "row 1 is 3"),
+    (np.full((2, 3), 1 / 3), {}, ShapeError, "(2, 3)"),
+    ([0, 1, 2], {}, ShapeError, "(3,)"),
+    ([0.0, 1.0], {}, DtypeError, "float64"),
+    ([0, 1], {"weight": [1.0, 2.0]}, DataError, "3 finite numbers"),
+    ([0, 1], {"weight": [0.0, 0.0, 1.0]}, DataError, "weight 0"),
+    ([0, 1], {"ignore_index": 0.5}, DataError, "ignore_index"),
+    ([1, 1], {"ignore_index": 1}, DataError, "every row is left out"),
+    ([0, 1], {"reduction": "most"}, DataError, "'most'"),
+    ([0, 1], {"reduction": "most", "weight": [1.0, 1.0, 1.0]}, DataError, "'most'"),
+    ([0, 1], {"axis": 7}, ShapeError, "no axis 7"),
+    ([0, 1], {"axis": 1.5}, ShapeError, "no axis 1.5"),
+    ([0, 1], {"axis": (0, 1)}, ShapeError, "no axis (0, 1)"),
+])  # fmt: skip
+def test_nll_loss_refuses_what_the_cross_entropy_refuses(
+    targets: Any, options: Any, kind: Any, words: str
+) -> None:
+    for make in np.asarray, tg.Tensor:
+        with refused(kind, "nll_loss: ", words):
+            tg.nll_loss(make(np.zeros((2, 3))), make(targets), **options)
+    if "axis" not in options and np.ndim(targets) == 1:
+        with refused(kind, "softmax_cross_entropy: ", words):
+            tg.softmax_cross_entropy(np.zeros((2, 3)), targets, **options)
+
+
+def test_means_over_nothing_name_their_loss() -> None:
+    with refused(DataError, "nll_loss: a mean over no rows"):
+        tg.nll_loss(np.zeros((0, 3)), np.zeros(0, int))
+    with refused(DataError, "sigmoid_binary_cross_entropy: a mean over no rows"):
+        tg.sigmoid_binary_cross_entropy(np.zeros(0), np.zeros(0))
+    with refused(DataError, "sigmoid_binary_cross_entropy: reduction must be"):
+        tg.sigmoid_binary_cross_entropy(np.zeros(2), np.zeros(2), "most")
+    with refused(DataError, "one_hot: the target of row 1 is 3"):
+        tg.composed_softmax_cross_entropy(np.zeros((2, 3)), [0, 3])
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import DISPATCH, FUNCTIONS, bind, check_keywords
+from .errors import TinygradError
+from .primitive import DISPATCH, FUNCTIONS, bind, check_keywords, misfit
 
 __all__ = ["composed", "composition"]
 
@@ -23,21 +24,29 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         code = function.__code__
         many, anything = code.co_flags & inspect.CO_VARARGS, code.co_flags & inspect.CO_VARKEYWORDS
-        most = float("inf") if many else code.co_argcount
         names = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
         @wraps(function)
         def composed(*args: Any, **kwargs: Any) -> Any:
             if args and isinstance(args[0], list) and code.co_varnames[0] == "x":
                 args = (np.asarray(args[0]), *args[1:])
-            if len(args) > most or not (anything or kwargs.keys() <= names):
+            if (len(args) > code.co_argcount and not many) or not (anything or kwargs.keys() <= names):
                 own = inspect.signature(function)
                 kwargs = bind(function.__name__, functions[0] if functions else function, own, args, kwargs)
                 first = kwargs.pop(next(iter(kwargs)))
                 args = first if many else (first,)
                 check_keywords(function.__name__, kwargs, list(own.parameters)[1:])
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except (ValueError, IndexError, TypeError) as error:
+                cause: Any = error.__cause__ if isinstance(error, TinygradError) else error
+                if cause is not error and not isinstance(cause, np.exceptions.AxisError):
+                    raise
+                parts = [x for a in args for x in (a if isinstance(a, list | tuple) else [a])]
+                arrays = [np.empty(x.shape, x.dtype) for x in parts if hasattr(x, "__array_function__")]
+                raise misfit(cause, composed, arrays) from cause  # type: ignore[arg-type]
 
+        vars(composed).update(name=function.__name__, shapes="")
         FUNCTIONS[function.__name__] = composed
         DISPATCH.update(dict.fromkeys(functions, composed))
         return composed

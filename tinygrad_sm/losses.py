@@ -18,13 +18,13 @@ from .targets import checked, distributions, divisor, factors, reduced, to_rows
 
 def as_distributions(t: Array, shape: tuple[int, ...] = (), dtype: Any = float) -> Array:
     """Class indices, checked, as rows with 1 at their class, for logits of that shape."""
-    t, _ = checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, None, -1)
+    t, _ = checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, None, -1, "one_hot")
     return np.reshape(distributions(t, None, shape[-1], 0, None, dtype), shape)
 
 
 def as_indices(t: Array, shape: tuple[int, ...] = (), axis: int = -1, ignore_index: int | None = None) -> Array:
     """Class indices, checked, in one row; 0 where they are to be left out."""
-    return checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, ignore_index, axis)[0]
+    return checked(np.broadcast_to(0, shape), np.asarray(t), 0, None, ignore_index, axis, "nll_loss")[0]
 
 
 def as_factors(
@@ -32,10 +32,10 @@ def as_factors(
     dtype: Any = float,
 ) -> Array:  # fmt: skip
     """What the loss of each row is multiplied by; not all are 0."""
-    indices, kept = checked(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis)
+    indices, kept = checked(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis, "nll_loss")
     c = factors(indices, kept, weight, dtype)
     c = np.ones(len(indices), dtype) if c is None else c
-    divisor(indices, c, "mean")
+    divisor(indices, c, "mean", "nll_loss")
     return c
 
 
@@ -107,7 +107,7 @@ def sigmoid_binary_cross_entropy(z: Array, targets: Array, reduction: str = "mea
         raise ShapeError(f"{name}: targets of shape {np.shape(targets)} do not fit logits of shape {z.shape}")
     t: Array = targets if isinstance(targets, Differentiable) else np.asarray(targets, z.dtype)
     loss = PRIMITIVES["SigmoidBinaryCrossEntropy"](z, probabilities(t))
-    return loss if reduction == "none" else loss.sum() / divisor(loss.reshape(-1), None, reduction)
+    return loss if reduction == "none" else loss.sum() / divisor(loss.reshape(-1), None, reduction, name)
 
 
 @composition()
@@ -125,11 +125,12 @@ def nll_loss(
     log_a = log_a if isinstance(log_a, Differentiable) else floating(log_a)
     if np.ndim(targets) == log_a.ndim:
         raise ShapeError(f"nll_loss: class indices have one axis less than log_a of shape {log_a.shape}")
+    rows = to_rows(log_a, axis, "nll_loss")
     about = {"shape": log_a.shape, "axis": axis, "ignore_index": ignore_index}
     t, c = indices_of(targets, **about), None
     if weight is not None or ignore_index is not None:
         c = factors_of(targets, **about, weight=weight, dtype=log_a.dtype)
-    picked = to_rows(log_a, axis)[np.arange(len(t)), t]
+    picked = rows[np.arange(len(t)), t]
     loss = -picked if c is None else -np.where(c == 0, 0, picked) * c
-    n = divisor(np.empty(len(t)), None, reduction) if c is None or reduction != "mean" else c.sum()
+    n = divisor(t, None, reduction, "nll_loss") if c is None or reduction != "mean" else c.sum()
     return reduced(loss, log_a, n, reduction, axis)

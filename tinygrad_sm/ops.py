@@ -26,10 +26,6 @@ class Methods:
         """The entries where the condition holds, along an axis."""
         return FUNCTIONS["compress"](condition, self, axis)
 
-    def tolist(self) -> Any:
-        """The entries as Python numbers in nested lists."""
-        return np.asarray(FUNCTIONS["stop_gradient"](self)).tolist()
-
 
 def rule(name: str) -> Any:
     """The op of a name: print it for its formula, its rules as they are written, its shapes and an example.
@@ -64,8 +60,7 @@ def _in_place(name: str, instead: str) -> Any:
 
 for _name, _instead in {
     "fill": "np.full_like(t, value)", "partition": "np.partition(t, kth)", "put": "np.where(mask, values, t)",
-    "resize": "np.reshape(t, shape)", "sort": "np.sort(t)",
-}.items():  # fmt: skip
+    "resize": "np.reshape(t, shape)", "sort": "np.sort(t)"}.items():  # fmt: skip
     setattr(Methods, _name, _in_place(_name, _instead))
 linalg = SimpleNamespace()
 for _home, _numpy in (FUNCTIONS, np), (vars(linalg), np.linalg):

@@ -98,10 +98,12 @@ class Methods:
         """\\sqrt[3]{x}"""
     def ceil(self) -> Tensor:
         """\\lceil x \\rceil"""
+    def choice(self, *args: Any, **kwargs: Any) -> Tensor:
+        """i"""
     def cholesky(self, *, upper: bool = ...) -> Tensor:
         """The lower triangle y of y y^T = x, or the upper of y^T y."""
-    def choose(self, choices: Any) -> Tensor:
-        """For each entry the choice with the number that stands in a."""
+    def choose(self, choices: Any, *, mode: str = ...) -> Tensor:
+        """For each entry the choice with the number that stands in a; where there is none, by mode: raise, wrap or clip."""
     def class_factors(self, *args: Any, **kwargs: Any) -> Tensor:
         """w_t"""
     def class_indices(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -252,10 +254,18 @@ class Methods:
         """The axes of x in another order: `source` at `destination`, the rest as they stand."""
     def nan_to_num(self, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Tensor:
         """x \\text{ if finite}"""
+    def nanmax(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
+        """The largest of what is not NaN."""
     def nanmean(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
         """The mean of what is not NaN."""
+    def nanmin(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
+        """The smallest of what is not NaN."""
+    def nanstd(self, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor:
+        """The root of nanvar."""
     def nansum(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
         """The sum of what is not NaN."""
+    def nanvar(self, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor:
+        """The var of what is not NaN."""
     def negative(self) -> Tensor:
         """-x"""
     def nonzero(self) -> Any:
@@ -658,6 +668,8 @@ def bitwise_xor(a: Plain, b: Tensor) -> Tensor: ...
 @overload
 def bitwise_xor(a: Plain, b: Plain) -> NDArray[Any]:
     """a \\oplus b"""
+def block(arrays: Sequence[Any]) -> Any:
+    """Nested lists of blocks as one array: the inmost joined along the last axis, those around along the one before."""
 def broadcast_arrays(*x: Any) -> Any:
     """Arrays stretched to one shape."""
 @overload
@@ -678,15 +690,20 @@ def ceil(x: Tensor) -> Tensor: ...
 def ceil(x: Plain) -> NDArray[Any]:
     """\\lceil x \\rceil"""
 @overload
+def choice(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+@overload
+def choice(x: Plain, *args: Any, **kwargs: Any) -> Any:
+    """i"""
+@overload
 def cholesky(x: Tensor, *, upper: bool = ...) -> Tensor: ...
 @overload
 def cholesky(x: Plain, *, upper: bool = ...) -> Any:
     """The lower triangle y of y y^T = x, or the upper of y^T y."""
 @overload
-def choose(a: Tensor, choices: Any) -> Tensor: ...
+def choose(a: Tensor, choices: Any, *, mode: str = ...) -> Tensor: ...
 @overload
-def choose(a: Plain, choices: Any) -> Any:
-    """For each entry the choice with the number that stands in a."""
+def choose(a: Plain, choices: Any, *, mode: str = ...) -> Any:
+    """For each entry the choice with the number that stands in a; where there is none, by mode: raise, wrap or clip."""
 @overload
 def class_factors(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 @overload
@@ -738,6 +755,13 @@ def copy(x: Tensor) -> Tensor: ...
 @overload
 def copy(x: Plain) -> NDArray[Any]:
     """x"""
+@overload
+def copysign(a: Tensor, b: Tensor | Plain | None) -> Tensor: ...
+@overload
+def copysign(a: Plain, b: Tensor) -> Tensor: ...
+@overload
+def copysign(a: Plain, b: Plain) -> NDArray[Any]:
+    """|a| with the sign of b, which has no derivative by b; by a it is 0 where a is 0."""
 @overload
 def cos(x: Tensor) -> Tensor: ...
 @overload
@@ -1005,6 +1029,11 @@ def getitem(x: Tensor, key: Any = ...) -> Tensor: ...
 def getitem(x: Plain, key: Any = ...) -> Any:
     """x_{k}"""
 @overload
+def gradient(f: Tensor, *spacings: Any, axis: Axis = ..., edge_order: int = ...) -> Any: ...
+@overload
+def gradient(f: Plain, *spacings: Any, axis: Axis = ..., edge_order: int = ...) -> Any:
+    """The slopes of what f samples, along each axis: central inside, one-sided at the ends."""
+@overload
 def greater(a: Tensor, b: Tensor | Plain | None) -> Tensor: ...
 @overload
 def greater(a: Plain, b: Tensor) -> Tensor: ...
@@ -1147,6 +1176,11 @@ def less_equal(a: Plain, b: Plain) -> NDArray[Any]:
 def lexsort(*arrays: Any, **how: Any) -> Any:
     """NumPy's lexsort, of plain arrays."""
 @overload
+def linspace(start: Tensor, stop: Any, num: int = ..., endpoint: bool = ..., retstep: bool = ..., *, axis: Axis = ...) -> Any: ...
+@overload
+def linspace(start: Plain, stop: Any, num: int = ..., endpoint: bool = ..., retstep: bool = ..., *, axis: Axis = ...) -> Any:
+    """So many numbers from start to stop, equally far apart, on a new axis; with retstep, how far, too."""
+@overload
 def log(x: Tensor) -> Tensor: ...
 @overload
 def log(x: Plain) -> NDArray[Any]:
@@ -1267,6 +1301,8 @@ def median(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
 @overload
 def median(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
     """The entry in the middle of the sorted ones, or the mean of the two there."""
+def meshgrid(*x: Any, sparse: bool = ..., indexing: str = ...) -> Any:
+    """Coordinates as grids, one for each: along its own axis they run, along the others they repeat (unless sparse)."""
 @overload
 def min(x: Tensor, axis: Axis = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
@@ -1311,15 +1347,35 @@ def nan_to_num(x: Tensor, nan: float = ..., posinf: Any = ..., neginf: Any = ...
 def nan_to_num(x: Plain, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Any:
     """x \\text{ if finite}"""
 @overload
+def nanmax(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+@overload
+def nanmax(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
+    """The largest of what is not NaN."""
+@overload
 def nanmean(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
 @overload
 def nanmean(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
     """The mean of what is not NaN."""
 @overload
+def nanmin(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+@overload
+def nanmin(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
+    """The smallest of what is not NaN."""
+@overload
+def nanstd(x: Tensor, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor: ...
+@overload
+def nanstd(x: Plain, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Any:
+    """The root of nanvar."""
+@overload
 def nansum(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
 @overload
 def nansum(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
     """The sum of what is not NaN."""
+@overload
+def nanvar(x: Tensor, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor: ...
+@overload
+def nanvar(x: Plain, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Any:
+    """The var of what is not NaN."""
 @overload
 def ndim(a: Tensor) -> Any: ...
 @overload
@@ -1772,4 +1828,4 @@ def zeros_like(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def zeros_like(x: Plain, *args: Any, **kwargs: Any) -> Any:
     """0"""
 
-__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'cholesky', 'choose', 'class_factors', 'class_indices', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fraction', 'full_like', 'gcd', 'getitem', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmean', 'nansum', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'one_hot', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'probabilities', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']
+__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'block', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'choice', 'cholesky', 'choose', 'class_factors', 'class_indices', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'copysign', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fraction', 'full_like', 'gcd', 'getitem', 'gradient', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'linspace', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'meshgrid', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmax', 'nanmean', 'nanmin', 'nanstd', 'nansum', 'nanvar', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'one_hot', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'probabilities', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']

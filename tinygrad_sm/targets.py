@@ -14,17 +14,16 @@ from .errors import DataError, DtypeError, ShapeError
 from .primitive import Array, filled
 
 NAME = "softmax_cross_entropy"
-REDUCTIONS = ("mean", "sum", "none")
 
 
-def to_rows(z: Array, axis: int) -> Array:
+def to_rows(z: Array, axis: int, name: str = "softmax") -> Array:
     """z with the class axis last and all others in one: (N, K)."""
     if z.ndim == 2 and axis in (-1, 1) and z.shape[1]:
         return z
-    if not -z.ndim <= axis < z.ndim:
-        raise ShapeError(f"softmax: logits of shape {z.shape} have no axis {axis}")
+    if axis not in range(-z.ndim, z.ndim):
+        raise ShapeError(f"{name}: logits of shape {z.shape} have no axis {axis}")
     if not z.shape[axis]:
-        raise ShapeError(f"softmax: logits of shape {z.shape} have no classes; the class axis needs an entry")
+        raise ShapeError(f"{name}: logits of shape {z.shape} have no classes; the class axis needs an entry")
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 
@@ -32,8 +31,7 @@ def from_rows(rows: Array, z: Array, axis: int) -> Array:
     """Rows in the shape of z again."""
     if z.ndim == 2 and axis in (-1, 1):
         return rows
-    moved = np.moveaxis(z, axis, -1).shape
-    return np.moveaxis(np.reshape(rows, moved), -1, axis)
+    return np.moveaxis(np.reshape(rows, np.moveaxis(z, axis, -1).shape), -1, axis)
 
 
 def without_classes(z: Array, axis: int) -> tuple[int, ...]:
@@ -42,38 +40,36 @@ def without_classes(z: Array, axis: int) -> tuple[int, ...]:
 
 
 def checked(
-    z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: int | None, axis: int
+    z: Array, t: Array, label_smoothing: float, weight: Any, ignore_index: Any, axis: int, name: str = NAME
 ) -> tuple[Array, Array | None]:
     """Targets, checked: class indices (N,) or distributions (N, K), and which rows are kept (None: all)."""
     k = z.shape[axis]
     if label_smoothing and not 0 <= label_smoothing <= 1:
-        raise DataError(f"{NAME}: label_smoothing must be from 0 to 1, not {label_smoothing}")
+        raise DataError(f"{name}: label_smoothing must be from 0 to 1, not {label_smoothing}")
     if weight is not None and (np.shape(weight) != (k,) or not all(0 <= w < np.inf for w in weight)):
-        raise DataError(f"{NAME}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
+        raise DataError(f"{name}: weight must be {k} finite numbers >= 0, one per class; it is {weight}")
     if t.shape == z.shape:
         if ignore_index is not None:
-            raise DataError(f"{NAME}: ignore_index goes with class indices; the targets are distributions")
-        t = to_rows(t, axis)
-        check_distributions(t)
-        return t, None
+            raise DataError(f"{name}: ignore_index goes with class indices; the targets are distributions")
+        return check_distributions(to_rows(t, axis)), None
     if t.shape != without_classes(z, axis):
         raise ShapeError(
-            f"{NAME}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on "
+            f"{name}: targets of shape {t.shape} do not fit logits of shape {z.shape} with the classes on "
             f"axis {axis}; give class indices of that shape without the axis, or distributions of that shape"
         )
     if t.dtype.kind not in "iu":
-        raise DtypeError(f"{NAME}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
+        raise DtypeError(f"{name}: class indices must be integers, not {t.dtype}; use targets.astype(int)")
     t, kept = t.ravel(), None
     if ignore_index is not None:
         if not isinstance(ignore_index, (int, np.integer)):
-            raise DataError(f"{NAME}: ignore_index must be an integer, not {ignore_index!r}")
+            raise DataError(f"{name}: ignore_index must be an integer, not {ignore_index!r}")
         if t.size and t.item(t.argmin()) <= ignore_index:  # it mostly is below all
             kept = t != ignore_index
             t, kept = (t, None) if kept.all() else (np.where(kept, t, 0), kept)
     if not legal(t, k):
         row = int(np.argmax((t < 0) | (t >= k)))
         raise DataError(
-            f"{NAME}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, "
+            f"{name}: the target of row {row} is {t[row]}, but the {k} classes are 0 to {k - 1}; correct it, "
             f"or leave such rows out with ignore_index={t[row]}"
         )
     return t if t.dtype.kind == "i" else t.astype(np.intp), kept
@@ -84,17 +80,17 @@ def legal(t: Array, k: int) -> bool:
     return not len(t) or 0 <= t.item(t.argmin()) <= t.item(t.argmax()) < k
 
 
-def check_distributions(t: Array) -> None:
-    """Raise a DataError unless every row is a distribution: nothing below 0, and sum 1 up to rounding."""
+def check_distributions(t: Array) -> Array:
+    """t, if every row is a distribution: nothing below 0, and sum 1 up to rounding."""
     tolerance = np.finfo(t.dtype).eps ** 0.75 if t.dtype.kind == "f" else 0
     sums = t.sum(1, dtype=np.float64)
     good = (np.abs(sums - 1) <= tolerance) & (t >= 0).all(1)
-    if not good.all():
-        row = int(np.argmin(good))
+    for row in np.flatnonzero(~good):
         raise DataError(
             f"{NAME}: the targets of row {row} are not a distribution: their sum is {sums[row]:.9g}, the "
             f"smallest {t[row].min():.9g}; divide each row by its sum, or give class indices"
         )
+    return t
 
 
 def factors(t: Array, kept: Array, weight: Any, dtype: Any) -> Array:
@@ -121,17 +117,15 @@ def per_class(label_smoothing: float, weight: Any) -> Array:
     return (1 - label_smoothing) * (1 if weight is None else np.asarray(weight))
 
 
-def divisor(t: Array, c: Array | None, reduction: str) -> Any:
+def divisor(t: Array, c: Array | None, reduction: str, name: str = NAME) -> Any:
     """What the sum of the rows' losses is divided by."""
-    if reduction not in REDUCTIONS:
-        raise DataError(f"{NAME}: reduction must be one of {', '.join(REDUCTIONS)}, not {reduction!r}")
+    if reduction not in ("mean", "sum", "none"):
+        raise DataError(f"{name}: reduction must be one of mean, sum, none, not {reduction!r}")
     if c is not None and len(t) and not c.any():
-        raise DataError(f"{NAME}: every row is left out by ignore_index, or its class has weight 0")
-    if reduction != "mean":
-        return 1
-    if not len(t):
-        raise DataError(f"{NAME}: a mean over no rows; give at least one, or use reduction='sum'")
-    return len(t) if c is None else c.sum()
+        raise DataError(f"{name}: every row is left out by ignore_index, or its class has weight 0")
+    if reduction == "mean" and not len(t):
+        raise DataError(f"{name}: a mean over no rows; give at least one, or use reduction='sum'")
+    return 1 if reduction != "mean" else len(t) if c is None else c.sum()
 
 
 def reduced(loss: Array, z: Array, n: int, reduction: str, axis: int) -> Array:

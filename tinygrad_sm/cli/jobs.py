@@ -16,6 +16,7 @@ from ..check import check_file
 from ..errors import DataError, GradientCheckError
 from ..show.numbers import clip, plain
 from ..train import Classifier, Evaluation
+from ..train.evaluation import log_probabilities, measure
 from .output import draw_graph, draw_network, pictures, report, say
 
 __all__ = ["run_check", "run_evaluation", "run_prediction", "run_training"]
@@ -83,7 +84,7 @@ def run_training(options: Any) -> int:
         say(
             f"\nStopped in epoch {model.history.epochs + 1} of {settings['epochs']}; what was learnt is kept."
         )
-    result = model.evaluate(bearable(model, x_test), t_test)
+    result = measure(log_a(model, x_test), t_test)
     report(result, table.classes)
     pictures(model, kind, table, rows, result, out)
     draw_graph(model, x[:BATCH_IN_GRAPH], t[:BATCH_IN_GRAPH], out)
@@ -102,7 +103,7 @@ def cross_validated(
     def fitted(rows: NDArray[np.intp]) -> Callable[[NDArray[np.intp]], NDArray[Any]]:
         x, t = table.inputs[rows], table.labels[rows]
         model = untrained(x, rng).fit(x, t, rng=rng, progress=False, **settings)
-        return lambda test: model.predict_proba(bearable(model, table.inputs[test]))
+        return lambda test: np.exp(log_a(model, table.inputs[test]))
 
     def each(result: Evaluation) -> None:
         say(f"fold: accuracy {result.accuracy:.3f}, log-loss {result.log_loss:.3f}")
@@ -133,7 +134,7 @@ def run_evaluation(options: Any) -> int:
         )
     labels = np.array([model.classes.index(name) for name in table.classes])[table.labels]
     say(f"{len(table)} rows; any that the model was trained on count too")
-    report(model.evaluate(bearable(model, table.inputs), labels), model.classes)
+    report(measure(log_a(model, table.inputs), labels), model.classes)
     return 0
 
 
@@ -143,15 +144,16 @@ def trained(path: Path) -> Classifier:
     return Classifier.load(path)
 
 
-def bearable(model: Classifier, inputs: NDArray[Any]) -> NDArray[Any]:
-    """The inputs, if the model can compute with them; DataError where a logit is not finite."""
-    finite = np.isfinite(model.logits(inputs)).all(axis=1)
+def log_a(model: Classifier, inputs: NDArray[Any]) -> NDArray[np.float64]:
+    """The logarithms of the model's probabilities (N, K); DataError where a logit is not finite."""
+    z = model.logits(inputs)
+    finite = np.isfinite(z).all(axis=1)
     if not finite.all():
         raise DataError(
             f"the model's result is not finite for row {finite.argmin() + 1}: either the row's numbers are "
             f"too large for it, or it was trained with too high a learning rate"
         )
-    return inputs
+    return log_probabilities(z)
 
 
 def run_prediction(options: Any) -> int:
@@ -160,7 +162,7 @@ def run_prediction(options: Any) -> int:
     rows = [np.array(data.parse_colour(text)) / 255 if colours else numbers(text) for text in options.inputs]
     if len({len(row) for row in rows}) > 1:
         raise DataError("the rows to predict have different numbers of entries")
-    probabilities = model.predict_proba(bearable(model, np.array(rows)))
+    probabilities = np.exp(log_a(model, np.array(rows)))
     for text, a in zip(options.inputs, probabilities, strict=True):
         if len(rows) > 1:
             say(f"{plain(text)}:")

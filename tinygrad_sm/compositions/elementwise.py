@@ -24,3 +24,10 @@ def clip(x: Array, a_min: Array = None, a_max: Array = None, *, min: Array = Non
 def where(condition: Array, *branches: Array) -> Any:
     """Entries of the first branch where the condition holds, else of the second; without branches, where it holds."""
     return choose(condition, *branches) if branches else np.nonzero(condition)
+
+
+@composition(np.copysign)
+def copysign(a: Array, b: Array) -> Array:
+    """|a| with the sign of b, which has no derivative by b; by a it is 0 where a is 0."""
+    size = 1.0 * np.absolute(a) * (np.ones_like(b) if hasattr(b, "dtype") else 1.0)
+    return np.where(np.signbit(b), -size, size)

@@ -1,7 +1,8 @@
-"""Linear algebra made of others. norm has derivative 0 where it is 0."""
+"""Linear algebra made of others. norm has derivative 0 where it is 0, and by an entry that is 0."""
 
 from functools import reduce
 from math import inf, prod
+from operator import index
 from string import ascii_letters
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..rules.linalg import (
 from ..rules.reductions import length
 from ..rules.shapes import axes_of
 from .reductions import real
+from .shapes import axis_of
 
 # fmt: off
 MATRIX_NORMS: dict[Any, Any] = {
@@ -111,11 +113,11 @@ def kron(a: Array, b: Array) -> Array:
 def cross(a: Array, b: Array, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
     """The vector at right angles to a and b, of three entries each."""
     axisa, axisb, axisc = (axisa, axisb, axisc) if axis is None else (axis, axis, axis)
-    a, b = np.moveaxis(a, axisa, -1), np.moveaxis(b, axisb, -1)
+    a, b = np.moveaxis(a, axis_of(a, axisa), -1), np.moveaxis(b, axis_of(b, axisb), -1)
     if not a.shape[-1] == b.shape[-1] == 3:
         raise ShapeError(f"cross: vectors of {a.shape[-1]} and {b.shape[-1]} entries; they must have 3")
     y = a[..., [1, 2, 0]] * b[..., [2, 0, 1]] - a[..., [2, 0, 1]] * b[..., [1, 2, 0]]
-    return np.moveaxis(y, -1, axisc)
+    return np.moveaxis(y, -1, axis_of(y, axisc))
 
 
 @composition(np.linalg.svd)
@@ -140,7 +142,8 @@ def matrix_power(x: Array, n: int) -> Array:
     """x @ x @ ... @ x, by repeated squares; of the inverse if n is negative."""
     if np.ndim(x) < 2 or x.shape[-1] != x.shape[-2]:
         raise ShapeError(f"matrix_power: not for shape {np.shape(x)}; it takes square matrices")
-    y, x, n = np.zeros_like(x) + np.eye(x.shape[-1], dtype=x.dtype), np.linalg.inv(x) if n < 0 else x, abs(n)
+    y, n = np.zeros_like(x) + np.eye(x.shape[-1], dtype=x.dtype), index(n)
+    x, n = np.linalg.inv(x) if n < 0 else x, abs(n)
     while n:
         y, x, n = y @ x if n % 2 else y, x @ x if n > 1 else x, n // 2
     return y
@@ -152,7 +155,7 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
     x, axes = real(x), axes_of(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         return length(x, axis=axes, keepdims=keepdims)
-    if len(axes) == 1:
+    if len(axes) == 1 and not isinstance(ord, str):
         return vector_norm(np.abs(x), ord, axes[0], keepdims)
     if len(axes) != 2 or ord not in MATRIX_NORMS:
         raise ShapeError(f"norm: of order {ord!r} over {len(axes)} axes; of matrices there are {[*MATRIX_NORMS]}")
@@ -161,10 +164,13 @@ def norm(x: Array, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
 
 
 def vector_norm(size: Array, ord: Any, axis: int, keepdims: bool) -> Array:
-    """(sum |x|^ord)^(1/ord) and its limits; the derivative at 0 is 0."""
+    """(sum |x|^ord)^(1/ord) and its limits; the derivative at 0 is 0, also of an entry that is 0."""
     if ord in (inf, -inf):
         return (np.max if ord == inf else np.min)(size, axis, keepdims=keepdims)
     if ord == 0:
         return np.sum((size > 0).astype(size.dtype), axis, keepdims=keepdims)
-    total = np.sum(size**ord, axis, keepdims=keepdims)
-    return np.where(total == 0, 0, (total + (total == 0)) ** (1 / ord))
+    zero = size == 0
+    powers = size**ord if ord >= 1 else np.where(zero, 0, (size + zero) ** ord)
+    total = np.sum(powers, axis, keepdims=keepdims)
+    zero = total == 0 if ord > 0 else np.any(zero, axis, keepdims=keepdims)
+    return np.where(zero, 0, (total + zero) ** (1 / ord))

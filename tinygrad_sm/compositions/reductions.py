@@ -1,15 +1,16 @@
 """Reductions made of others. Where entries are equal, sort, median and their like give the gradient to one."""
 
-from math import nan, prod
+from math import inf, nan, prod
 from typing import Any
 
 import numpy as np
 
 from ..composition import composed, composition
-from ..errors import DataError, ShapeError
+from ..errors import DataError, ShapeError, UnsupportedError
 from ..primitive import Array, Axis, primitive
 from ..rules.reductions import in_rows, length
 from ..rules.shapes import axes_of
+from .shapes import axis_of
 
 # fmt: off
 composed(np.ptp, "The largest entry less the smallest.",
@@ -18,6 +19,18 @@ composed(np.nansum, "The sum of what is not NaN.", lambda x, axis=None, *, keepd
     np.sum(np.where(np.isnan(x), 0, x), axis, keepdims=keepdims))
 composed(np.nanmean, "The mean of what is not NaN.", lambda x, axis=None, *, keepdims=False:
     np.nansum(x, axis, keepdims=keepdims) / np.nansum(np.where(np.isnan(x), x, 1), axis, keepdims=keepdims))
+composed(np.nanmax, "The largest of what is not NaN.", lambda x, axis=None, *, keepdims=False:
+    without_nan(x, np.max, -inf, axis, keepdims))
+composed(np.nanmin, "The smallest of what is not NaN.", lambda x, axis=None, *, keepdims=False:
+    without_nan(x, np.min, inf, axis, keepdims))
+composed(np.nanvar, "The var of what is not NaN.",
+    lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
+        np.sum(np.square(numbers(x, axis, mean)), axis, keepdims=keepdims)
+        / numbers_free(x, axis, ddof if correction is None else correction, keepdims))
+composed(np.nanstd, "The root of nanvar.",
+    lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
+        length(numbers(x, axis, mean), axis=axis, keepdims=keepdims)
+        / numbers_free(x, axis, ddof if correction is None else correction, keepdims) ** 0.5)
 composed(np.median, "The entry in the middle of the sorted ones, or the mean of the two there.",
     lambda x, axis=None, *, keepdims=False: np.quantile(x, 0.5, axis, keepdims=keepdims))
 composed(np.percentile, "What q percent of the entries are below; linear between two.",
@@ -64,6 +77,33 @@ def freedom(x: Array, axis: Axis, ddof: float, correction: float | None) -> Any:
     return max(prod(np.shape(x)[i] for i in axes_of(x, axis)) - (ddof if correction is None else correction), 0)
 
 
+def without_nan(x: Array, extreme: Any, far: float, axis: Axis, keepdims: bool) -> Array:
+    """The extreme of what is not NaN; NaN where all is."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    if x.dtype.kind != "f":
+        return extreme(x, axis, keepdims=keepdims)
+    y = extreme(np.where(np.isnan(x), far, x), axis, keepdims=keepdims)
+    return np.where(np.all(np.isnan(x), axis=axis, keepdims=keepdims), nan, y)
+
+
+def numbers(x: Array, axis: Axis, mean: Array) -> Array:
+    """How far what is not NaN is from its mean; 0 for NaN."""
+    if mean is None:
+        mean = np.nansum(x, axis, keepdims=True) / np.maximum(count(x, axis, True), 1)
+    return np.where(np.isnan(x), 0, x - mean)
+
+
+def count(x: Array, axis: Axis, keepdims: bool) -> Array:
+    """How many entries are not NaN, in the dtype of x."""
+    return np.sum(np.where(np.isnan(x), 0, np.ones_like(real(x))), axis, keepdims=keepdims)
+
+
+def numbers_free(x: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
+    """How many of the entries that are not NaN are free to vary; NaN if none is."""
+    n = count(x, axis, keepdims) - ddof
+    return np.where(n > 0, n, nan)
+
+
 def real(x: Array) -> Array:
     """Integers as real numbers, so that products and sums do not run over."""
     x = x if hasattr(x, "dtype") else np.asarray(x)
@@ -93,10 +133,62 @@ def diff(x: Array, n: int = 1, axis: int = -1, prepend: Array = None, append: Ar
     """Each entry less the one before it, n times over; with values put before and after, if given."""
     if n < 0:
         raise DataError(f"diff: n must be at least 0, not {n}")
-    one = [1 if i == axis % np.ndim(x) else n for i, n in enumerate(np.shape(x))]
+    axis = axis_of(x, axis)
+    one = [1 if i == axis else n for i, n in enumerate(np.shape(x))]
     ends = [np.broadcast_to(e, one) if e is not None and np.ndim(e) == 0 else e for e in (prepend, append)]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]
     y = np.moveaxis(np.concatenate(parts, axis), axis, -1)
     for _ in range(n):
         y = y[..., 1:] - y[..., :-1]
     return np.moveaxis(y, -1, axis)
+
+
+@composition(np.gradient)
+def gradient(f: Array, *spacings: Any, axis: Axis = None, edge_order: int = 1) -> Any:
+    """The slopes of what f samples, along each axis: central inside, one-sided at the ends.
+
+    A spacing is a distance, or the coordinates along its axis; one distance serves all axes, by default 1.
+    """
+    f = real(f)
+    axes = axes_of(f, axis)
+    if len(spacings) <= 1 and not any(map(np.ndim, spacings)):
+        spacings = (spacings or (1.0,)) * len(axes)
+    if len(spacings) != len(axes):
+        raise UnsupportedError(f"gradient: {len(spacings)} spacings for {len(axes)} axes; give one for each, or one")
+    if edge_order not in (1, 2):
+        raise DataError(f"gradient: edge_order must be 1 or 2, not {edge_order!r}")
+    parts = [slopes(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True)]
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def slopes(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
+    """The slopes along one axis: between neighbours, and at an entry the mean of the two, the nearer counting more."""
+    f = np.moveaxis(f, axis, -1)
+    n = f.shape[-1]
+    if n <= edge_order:
+        raise ShapeError(f"gradient: axis {axis} has {n} entries; edge_order={edge_order} needs {edge_order + 1}")
+    if np.ndim(spacing) and np.shape(spacing) != (n,):
+        raise ShapeError(f"gradient: axis {axis} needs {n} coordinates, not those of shape {np.shape(spacing)}")
+    d = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1, f.dtype)
+    s = (f[..., 1:] - f[..., :-1]) / d
+    inner = (d[1:] * s[..., :-1] + d[:-1] * s[..., 1:]) / (d[1:] + d[:-1])
+    first, last = s[..., :1], s[..., -1:]
+    if edge_order == 2:
+        first = first + (first - s[..., 1:2]) * (d[0] / (d[0] + d[1]))
+        last = last + (last - s[..., -2:-1]) * (d[-1] / (d[-1] + d[-2]))
+    return np.moveaxis(np.concatenate((first, inner, last), -1), -1, axis)
+
+
+@composition(np.linspace)
+def linspace(
+    start: Array, stop: Array, num: int = 50, endpoint: bool = True, retstep: bool = False, *, axis: int = 0
+) -> Any:
+    """So many numbers from start to stop, equally far apart, on a new axis; with retstep, how far, too."""
+    if num < 0:
+        raise ShapeError(f"linspace: num must be at least 0, not {num}")
+    start, stop = (x if isinstance(x, int | float) else real(x) for x in (start, stop))
+    gap, steps = stop - start, num - bool(endpoint)
+    part = np.reshape(np.arange(num) / max(steps, 1), (num,) + (1,) * np.ndim(gap))
+    part = part.astype(getattr(gap, "dtype", float))
+    y = np.moveaxis(start * (1 - part) + stop * part, 0, axis)
+    return (y, gap / steps if steps > 0 else gap * nan) if retstep else y

@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 
 from ..composition import composed, composition
-from ..errors import ShapeError
-from ..primitive import PRIMITIVES, Array
+from ..errors import DataError, DtypeError, ShapeError
+from ..primitive import PRIMITIVES, Array, primitive
 from ..rules.selections import scatter_add
 from ..rules.shapes import along
+from .shapes import axis_of
 
 # fmt: off
 composed(np.tril, "The entries on the diagonal k and below, else 0.", lambda x, k=0:
@@ -22,13 +23,40 @@ composed(np.compress, "Where the condition holds along an axis.", lambda conditi
     np.take(a, np.flatnonzero(condition), axis))
 composed(np.extract, "Where the condition holds, flat.", lambda condition, arr: np.take(arr, np.flatnonzero(condition)))
 composed(np.repeat, "Each entry so many times.", lambda x, repeats, axis=None:
-    np.take(x, np.repeat(np.arange(np.size(x, axis)), repeats), axis))
+    np.take(x, np.repeat(np.arange(np.size(x) if axis is None else np.shape(x)[axis_of(x, axis)]), repeats), axis))
 composed(np.sort, "The entries in order of size.", lambda x, axis=-1, *, kind=None, stable=None:
     ranked(x, np.argsort, axis, kind=kind, stable=stable))
 composed(np.partition, "As sorted at kth; what is smaller before it, what is larger after it.", lambda x, kth, axis=-1:
     ranked(x, np.argpartition, axis, kth=kth))
-composed(np.choose, "For each entry the choice with the number that stands in a.", lambda a, choices:
-    np.select([np.equal(a, i) for i in range(len(choices))], choices))
+
+
+def checked(a: Any, n: int = 1, mode: str = "raise") -> Any:
+    """Numbers of n choices, if they are; in the modes wrap and clip they are made so."""
+    a = np.asarray(a)
+    if a.dtype.kind not in "iub":
+        raise DtypeError(f"choose: the numbers of the choices must be integers, not {a.dtype}; use a.astype(int)")
+    if mode not in ("raise", "wrap", "clip"):
+        raise DataError(f"choose: mode must be raise, wrap or clip, not {mode!r}")
+    if not n:
+        raise DataError("choose: there are no choices; give one at least")
+    if mode != "raise":
+        return a.astype(int) % n if mode == "wrap" else np.clip(a, 0, n - 1)
+    for place in np.argwhere((a < 0) | (a >= n))[:1].tolist():
+        raise DataError(
+            f"choose: {a[*place]} at {(*place,)} is none of the {n} choices, 0 to {n - 1}; correct it, or use "
+            f'mode="wrap" or "clip"'
+        )
+    return a
+
+
+choice = primitive(checked, "i", None, name="choice", shapes="any")
+
+
+@composition(np.choose)
+def choose(a: Array, choices: Any, *, mode: str = "raise") -> Array:
+    """For each entry the choice with the number that stands in a; where there is none, by mode: raise, wrap or clip."""
+    a, last = choice(a, n=len(choices), mode=mode), [*choices][-1:]
+    return np.select([np.equal(a, i) for i in range(len(choices))], choices, *last)
 
 
 def triangle(x: Array, k: int) -> Array:
@@ -61,7 +89,7 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     """The entries at some places along an axis, or of x as if flat."""
     if axis is None:
         x, axis = np.reshape(x, -1), 0
-    indices, n = np.asarray(indices), np.shape(x)[axis]
+    indices, n = np.asarray(indices), np.shape(x)[axis_of(x, axis)]
     indices = indices.astype(int) if indices.dtype == bool else indices
     if mode != "raise":
         indices = indices % n if mode == "wrap" else np.clip(indices, 0, n - 1)
@@ -74,7 +102,7 @@ def take_along_axis(x: Array, indices: Array, axis: int | None = -1) -> Array:
     if axis is None:
         x, axis = np.reshape(x, -1), 0
     grid = list(np.ix_(*map(np.arange, np.shape(x))))
-    grid[axis] = indices
+    grid[axis_of(x, axis)] = indices
     return x[tuple(grid)]
 
 

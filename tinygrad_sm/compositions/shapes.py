@@ -6,9 +6,10 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..composition import composed, composition
-from ..errors import ShapeError, UnsupportedError
+from ..errors import DataError, ShapeError, UnsupportedError
 from ..primitive import Array
 from ..rules.shapes import along, arrange, axes_of, frame, join, pile
 
@@ -22,7 +23,7 @@ composed(np.fliplr, "Each row backwards.", lambda x: np.flip(x, 1))
 composed(np.flipud, "The rows in the opposite order.", lambda x: np.flip(x, 0))
 composed(np.matrix_transpose, "The last two axes exchanged.", lambda x: np.swapaxes(x, -1, -2))
 composed(np.rollaxis, "One axis moved to stand before another.", lambda x, axis, start=0:
-    np.moveaxis(x, axis, (before := start + x.ndim * (start < 0)) - (axis % x.ndim < before)))
+    np.moveaxis(x, axis := axis_of(x, axis), (before := start + x.ndim * (start < 0)) - (axis < before)))
 composed(np.append, "Values after those of x, all flat if axis is None.", lambda x, values, axis=None:
     np.concatenate((x, values), axis))
 composed(np.vstack, "Arrays one below another.", lambda arrays: np.concatenate(each(np.atleast_2d, arrays), 0))
@@ -47,6 +48,11 @@ composed(np.atleast_3d, "A vector as (1, n, 1), a matrix as (n, m, 1).", lambda 
     alone([np.reshape(a, np.shape(a) + (1,) * (3 - np.ndim(a))) for a in each(np.atleast_2d, x)]))
 
 
+def axis_of(x: Array, axis: int) -> int:
+    """The one axis meant, counted from 0."""
+    return normalize_axis_index(axis, np.ndim(x))
+
+
 def with_axes(least: int, x: Array) -> Array:
     """x, if it has that many axes at least."""
     if np.ndim(x) < least:
@@ -67,7 +73,8 @@ def alone(arrays: list[Array]) -> Any:
 @composition(np.split)
 def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Cut into equal parts, or before the indices given."""
-    if np.ndim(indices_or_sections) == 0 and (n := np.shape(x)[axis]) % max(indices_or_sections, 1):
+    n = np.shape(x)[axis_of(x, axis)]
+    if np.ndim(indices_or_sections) == 0 and n % max(indices_or_sections, 1):
         raise ShapeError(f"split: {n} entries do not make {indices_or_sections} equal parts; use array_split")
     return array_split(x, indices_or_sections, axis)  # type: ignore[no-any-return]
 
@@ -86,6 +93,8 @@ def reshape(x: Array, shape: Any, order: str = "C") -> Array:
 def moveaxis(x: Array, source: Any, destination: Any) -> Array:
     """The axes of x in another order: `source` at `destination`, the rest as they stand."""
     source, destination = axes_of(x, source), axes_of(x, destination)
+    if len(source) != len(destination):
+        raise ShapeError(f"moveaxis: source has {len(source)} axes, destination {len(destination)}; give as many")
     axes = [axis for axis in range(np.ndim(x)) if axis not in source]
     for to, axis in sorted(zip(destination, source, strict=True)):
         axes.insert(to, axis)
@@ -121,10 +130,52 @@ def array(nested: Any) -> Array:
     return np.stack([array(entry) for entry in nested]) if isinstance(nested, list | tuple) else np.copy(nested)
 
 
+@composition(np.block)
+def block(arrays: Any) -> Array:
+    """Nested lists of blocks as one array: the inmost joined along the last axis, those around along the one before."""
+    depth = nesting(arrays)
+    leaves = [arrays]
+    for _ in range(depth):
+        leaves = [part for parts in leaves for part in parts]
+    ndim = max(depth, *map(np.ndim, leaves))
+
+    def joined(part: Any, axis: int) -> Array:
+        if isinstance(part, list):
+            return np.concatenate([joined(inner, axis + 1) for inner in part], axis)
+        return np.reshape(part, (1,) * (ndim - np.ndim(part)) + np.shape(part))
+
+    return joined(arrays, -depth) if depth else np.copy(arrays)
+
+
+def nesting(part: Any) -> int:
+    """How deep lists of blocks are nested, if all are alike."""
+    if isinstance(part, tuple):
+        raise UnsupportedError("block: a tuple stands among the blocks; nest them in lists")
+    if not isinstance(part, list):
+        return 0
+    depths = {nesting(inner) for inner in part}
+    if len(depths) != 1:
+        raise ShapeError("block: lists are empty, or nested to different depths; nest all blocks alike")
+    return 1 + depths.pop()
+
+
+@composition(np.meshgrid)
+def meshgrid(*x: Array, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
+    """Coordinates as grids, one for each: along its own axis they run, along the others they repeat (unless sparse)."""
+    if indexing not in ("xy", "ij"):
+        raise DataError(f'meshgrid: indexing must be "xy" or "ij", not {indexing!r}')
+    grids = [np.reshape(a, (-1,) + (1,) * (len(x) - 1 - i)) for i, a in enumerate(x)]
+    grids = [np.reshape(a, (1,) * (len(x) - np.ndim(a)) + np.shape(a)) for a in grids]
+    if indexing == "xy" and len(x) > 1:
+        grids = [np.swapaxes(a, 0, 1) for a in grids]
+    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+
+
 @composition(np.array_split)
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Cut into so many parts, of which the first may be longer by one, or before the indices given."""
-    n, cuts = np.shape(x)[axis], indices_or_sections
+    axis, cuts = axis_of(x, axis), indices_or_sections
+    n = np.shape(x)[axis]
     if np.ndim(cuts) == 0:
         if cuts < 1:
             raise ShapeError(f"split: into {cuts} parts; there must be 1 at least")

@@ -1,4 +1,4 @@
-"""Functions of each entry, and softmax, as modules."""
+"""Functions of each entry, and softmax, as modules. They take integers as real numbers; ReLU keeps them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..errors import DataError
+from .linear import array, real
 from .module import Module
 
 __all__ = ["GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Tanh"]
@@ -22,7 +23,7 @@ class ReLU(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        return ops.relu(x)
+        return ops.relu(array(x))
 
 
 class LeakyReLU(Module):
@@ -36,6 +37,7 @@ class LeakyReLU(Module):
         self.negative_slope = negative_slope
 
     def forward(self, x: Any) -> Any:
+        x = real(x)
         return np.where(x > 0, x, self.negative_slope * x)
 
     def extra_repr(self) -> str:
@@ -61,6 +63,7 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, x: Any) -> Any:
+        x = real(x)
         if self.approximate == "tanh":
             return 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * (x * x * x))))
         return 0.5 * x * (1 + ops.erf(x * sqrt(0.5)))
@@ -77,6 +80,7 @@ class SiLU(Module):
     """
 
     def forward(self, x: Any) -> Any:
+        x = real(x)
         return x * ops.sigmoid(x)
 
 
@@ -88,7 +92,7 @@ class Tanh(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        return ops.tanh(x)
+        return ops.tanh(real(x))
 
 
 class Sigmoid(Module):
@@ -99,7 +103,7 @@ class Sigmoid(Module):
     """
 
     def forward(self, x: Any) -> Any:
-        return ops.sigmoid(x)
+        return ops.sigmoid(real(x))
 
 
 class Softmax(Module):
@@ -113,7 +117,7 @@ class Softmax(Module):
         self.dim = dim
 
     def forward(self, x: Any) -> Any:
-        return ops.softmax(x, axis=self.dim)
+        return ops.softmax(real(x), axis=self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

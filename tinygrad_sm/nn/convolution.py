@@ -24,7 +24,7 @@ from ..random import generator
 from ..tensor import Tensor
 from . import init
 from .init import Rng
-from .linear import cast, positive
+from .linear import array, cast, positive
 from .module import Module
 
 __all__ = ["AvgPool2d", "Conv2d", "MaxPool2d"]
@@ -136,7 +136,7 @@ class Window(Module):
 
     def checked(self, x: Any) -> Any:
         """x, if it holds images that at least one window fits into; ShapeError if not."""
-        x = x if isinstance(x, Tensor) else np.asarray(x)
+        x = array(x)
         if x.ndim != 4:
             raise ShapeError(
                 f"{type(self).__name__}: images have the shape (N, C, H, W), not {x.shape}; one image is "
@@ -231,9 +231,8 @@ class MaxPool2d(Window):
         halved(self)
 
     def forward(self, x: Any) -> Any:
-        return np.max(
-            see(self.checked(x), at=self.at, fill=-np.inf if any(self.padding) else 0.0), axis=(0, 1)
-        )
+        x = self.checked(x)
+        return np.max(see(x, at=self.at, fill=least(x.dtype) if any(self.padding) else 0.0), axis=(0, 1))
 
 
 class AvgPool2d(Window):
@@ -258,6 +257,13 @@ class AvgPool2d(Window):
 
     def forward(self, x: Any) -> Any:
         return np.mean(see(self.checked(x), at=self.at), axis=(0, 1))
+
+
+def least(dtype: np.dtype[Any]) -> float:
+    """The smallest number of a dtype."""
+    if dtype.kind == "f":
+        return -np.inf
+    return int(np.iinfo(dtype).min) if dtype.kind in "iu" else 0
 
 
 def halved(layer: Window) -> None:

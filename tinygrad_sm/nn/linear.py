@@ -19,7 +19,7 @@ from . import init
 from .init import Rng
 from .module import Module
 
-__all__ = ["Dropout", "Embedding", "Flatten", "Linear", "cast", "positive"]
+__all__ = ["Dropout", "Embedding", "Flatten", "Linear", "array", "cast", "positive", "real"]
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
@@ -64,14 +64,26 @@ uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", N
 # fmt: on
 
 
-def cast(x: Any, dtype: np.dtype[Any]) -> Any:
-    """x in the model's dtype, so that float64 inputs do not make a float32 model compute in float64."""
+def array(x: Any) -> Any:
+    """x as a Tensor or an array, of real numbers."""
     if not isinstance(x, Tensor) and type(x) is not np.ndarray:
         x = np.asarray(x)
-    if x.dtype is dtype or x.dtype == dtype:
-        return x
     if x.dtype.kind not in "fiub":
         raise DtypeError(f"a layer takes real numbers, not {x.dtype}")
+    return x
+
+
+def real(x: Any) -> Any:
+    """x as a Tensor or an array of floating-point numbers; integers become float64."""
+    x = array(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
+
+
+def cast(x: Any, dtype: np.dtype[Any]) -> Any:
+    """x in the model's dtype, so that float64 inputs do not make a float32 model compute in float64."""
+    x = array(x)
+    if x.dtype is dtype or x.dtype == dtype:
+        return x
     return x.astype(dtype) if type(x) is np.ndarray or not x.requires_grad else x.astype(dtype=dtype)
 
 
@@ -209,11 +221,11 @@ class Dropout(Module):
         self.p, self.rng = p, None if rng is None else generator(rng)
 
     def forward(self, x: Any) -> Any:
+        x = real(x)
         if not self.training or not self.p:
             return x
-        x = x if isinstance(x, Tensor) else np.asarray(x)
         kept = uniform(x, rng=generator(self.rng)) >= self.p
-        return x * (kept / np.asarray(1 - self.p or 1)).astype(x.dtype if x.dtype.kind == "f" else np.float64)
+        return x * (kept / np.asarray(1 - self.p or 1)).astype(x.dtype)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

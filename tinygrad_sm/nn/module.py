@@ -213,10 +213,10 @@ class Module:
             p.requires_grad = requires_grad
         return self
 
-    def zero_grad(self) -> None:
-        """Forget the parameters' gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the parameters' gradients; if not set_to_none, those that there are become 0."""
         for p in self.parameters():
-            p.zero_grad()
+            p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros(p.shape, p.dtype))
 
     # ---- its state ----
 

@@ -92,6 +92,11 @@ class BatchNorm(Module):
             )
         axis, column = (0, *range(2, x.ndim)), (-1,) + (1,) * (x.ndim - 2)
         if self.training or not self.track_running_stats:
+            if not x.size and self.training:
+                raise DataError(
+                    f"{type(self).__name__}: a batch of shape {x.shape} has no entries, so no mean; leave it "
+                    f"out, or call eval()"
+                )
             if x.size == self.num_features and self.training:
                 raise ShapeError(
                     f"{type(self).__name__}: one value per channel has no variance (input {x.shape}); train "
@@ -127,7 +132,8 @@ class BatchNorm1d(BatchNorm):
     momentum · batch (with the variance of a sample, ddof=1; momentum=None gives the mean of all batches). In
     evaluation with the running ones.
 
-    Raises ShapeError for other shapes, and in training for one value per channel.
+    Raises ShapeError for other shapes, and in training for one value per channel; DataError in training for
+    an empty batch.
     Source: Ioffe and Szegedy (2015), "Batch normalization".
 
     >>> from tinygrad_sm import nn

@@ -19,9 +19,10 @@ def spread(g: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
     return np.broadcast_to(g, np.shape(x))
 
 
-def count(y: Array, x: Array) -> int:
-    """How many entries of x went into each entry of y."""
-    return np.size(x) // max(np.size(y), 1)
+def divided(g: Array, y: Array, x: Array) -> Array:
+    """g over n, how many entries of x went into each of y. float16 ends at 65504, so a large n is divided by in two
+    steps, which in other dtypes gives the same to the last bit."""
+    return g / n if (n := np.size(x) // max(np.size(y), 1)) < 2**15 else g / (n / 2**15) / 2**15
 
 
 def share(g: Array, y: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -75,7 +76,7 @@ primitive(sum_to,       r"\sum x",                  lambda g, y, x, shape=(): np
     shapes="x to `shape`, which broadcasts to x's: summed along the axes that were stretched",
     example="tg.sum_to(np.array([[1., 2.], [3., 4.]]), shape=(2,))")
 primitive(np.mean,      r"\frac{1}{n} \sum x",      lambda g, y, x, axis=None, keepdims=False:
-        spread(g / count(y, x), x, axis, keepdims),
+        spread(divided(g, y, x), x, axis, keepdims),
     shapes=shape, example=f"tg.mean({sample}")
 primitive(np.prod,      r"\prod x",                 lambda g, y, x, axis=None, keepdims=False: through_prod(g, x, axis),
     shapes=shape, example=f"tg.prod({sample}")
