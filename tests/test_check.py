@@ -186,8 +186,8 @@ def test_a_rule_that_cannot_be_differentiated() -> None:
 
 def test_a_fused_op_whose_definition_is_another_function() -> None:
     rules = (lambda g, y, saved, x: g * 2 * x,)
-    fused = tg.primitive.__globals__["Fused"](
-        lambda x: (x**2, None), lambda x: x**3, name="two_minds", formula="", rules=rules
+    fused = tg.primitive.__globals__["Primitive"](
+        "two_minds", lambda x: x**2, "", rules, run=lambda x: (x**2, None), definition=lambda x: x**3
     )
     assert check_grads(fused, V, order=1).entries == 3
     assert "is two_minds" in wrong(fused, V)

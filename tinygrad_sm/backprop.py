@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from .errors import GradientError
-from .primitive import PRIMITIVES, Differentiable, Fused, Primitive, Rule, sum_to
+from .primitive import PRIMITIVES, Differentiable, Primitive, Rule, sum_to
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -241,10 +241,10 @@ def recorded_edges(t: Tensor) -> Iterable[tuple[Rule, Tensor]]:
             raise stale(x, node.primitive)
     if tracing() and not current_mode().recording:
         return current_mode().watcher.edges(node)  # type: ignore[union-attr]
-    if not isinstance(node.primitive, Fused):
+    rules, definition = node.primitive.rules, node.primitive.definition
+    if definition is None:
         return node.edges
-    rules = node.primitive.rules
-    return [(partial(through, node.primitive.definition, rules.index(rule)), x) for rule, x in node.edges]
+    return [(partial(through, definition, rules.index(rule)), x) for rule, x in node.edges]
 
 
 def through(definition: Rule, i: int, g: Tensor, y: Tensor, *inputs: Any, **attrs: Any) -> Any:

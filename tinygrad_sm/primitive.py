@@ -23,7 +23,7 @@ import numpy as np
 
 from .errors import BoundsError, DtypeError, LinAlgError, ShapeError, UnsupportedError
 
-__all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Fused", "Primitive", "fused",
+__all__ = ["DISPATCH", "FUNCTIONS", "PRIMITIVES", "Differentiable", "Primitive", "fused",
            "primitive", "sum_to"]  # fmt: skip
 
 Rule = Callable[..., Any]
@@ -66,17 +66,19 @@ class Primitive:
     attributes  the keywords that it takes, with their defaults
     shapes      what shapes it takes and gives
     fits        whether its rules give each input's own shape, so that the backward pass does not look
+    saves       how many arguments its rules take between y and the inputs: 1 if it is a fused op, which has a
+                kernel and a definition, too, that `fused` tells of; elsewhere these are None
     """)
-
-    saves = 0  # how many arguments its rules take between y and the inputs
 
     def __init__(
         self, name: str, function: Callable[..., Any], formula: str, rules: tuple[Rule | None, ...],
         shapes: str = "", example: str = "", doc: str = "", fits: bool = False, run: Rule | None = None,
+        definition: Rule | None = None,
     ) -> None:  # fmt: skip
         self.name = self.__name__ = name
         self.function, self.run, self.formula, self.rules = function, run or function, formula, rules
         self.shapes, self.example, self.doc, self.fits = shapes, example, doc, fits
+        self.kernel, self.definition, self.saves = definition and run, definition, int(definition is not None)
         self.differentiable = any(rules)
         self.variadic = False
         self.inputs: tuple[str, ...] = ()
@@ -144,26 +146,6 @@ def _at(rule: Rule, i: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
     return rule(g, y, i, *inputs, **attrs)
 
 
-class Fused(Primitive):
-    __doc__ = Documentation("""An op of three parts, for what is faster or more exact in one piece.
-
-    kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
-    rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
-    definition  the same out of other primitives: what runs on Tensors, for derivatives of derivatives, as
-                there what was saved would pass for a constant
-    """)
-
-    saves = 1
-
-    def __init__(self, kernel: Callable[..., Any], definition: Callable[..., Any], **rest: Any) -> None:
-        super().__init__(function=self.value, run=kernel, **rest)
-        self.kernel, self.definition = kernel, definition
-
-    def value(self, *inputs: Any, **attrs: Any) -> Any:
-        """The kernel's output without what it saved."""
-        return self.kernel(*map(np.asarray, inputs), **attrs)[0]
-
-
 def primitive(
     function: Callable[..., Any], formula: str, *rules: Rule | None, name: str = "",
     numpy: tuple[Any, ...] = (), **about: Any,
@@ -193,14 +175,22 @@ def primitive(
 def fused(
     name: str, formula: str, *, kernel: Callable[..., Any], definition: Callable[..., Any],
     rules: tuple[Rule | None, ...], public: str = "", **about: Any,
-) -> Fused:  # fmt: skip
-    """Define a fused op: a kernel that may save what its rules need, and its definition out of primitives.
+) -> Primitive:  # fmt: skip
+    """Define a fused op, for what is faster or more exact in one piece than out of primitives.
 
-    name    what graphs and messages call it
-    public  the name of the function, by default the same
-    about   shapes=, example=, doc= and fits= as for a primitive
+    name        what graphs and messages call it
+    kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the output and what it saved
+    definition  the same out of primitives: what runs on Tensors, for derivatives of derivatives, as there
+                what was saved would pass for a constant
+    rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
+    public      the name of the function, by default the same
+    about       shapes=, example=, doc= and fits= as for a primitive
     """
-    op = Fused(kernel, definition, name=name, formula=formula, rules=rules, **about)
+
+    def value(*inputs: Any, **attrs: Any) -> Any:
+        return kernel(*map(np.asarray, inputs), **attrs)[0]
+
+    op = Primitive(name, value, formula, rules, run=kernel, definition=definition, **about)
     PRIMITIVES[name] = FUNCTIONS[public or name] = op
     op.__name__ = public or name
     return op

@@ -267,27 +267,29 @@ class Tensor(ArrayLike):
 
     def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
-        given: list[Any] = []
-        edges = []
         rules = primitive.rules if primitive._arity > 0 else primitive.rules_for(len(inputs))
-        for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
-            if type(x) is ndarray:
-                given.append(x)
-            elif isinstance(x, Tensor):
-                given.append(x._data)
-                if x._requires_grad and rule is not None:
-                    edges.append((rule, x))
-            elif isinstance(x, _AS_IT_IS):
-                given.append(x)
-            else:
-                arrays = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
-                return self._apply(primitive, tuple(arrays), attrs)
-        values = tuple(given)
+        values: Any
+        edges: Any
+        if len(inputs) == 1:
+            values, edges = (self._data,), ((rules[0], self),) if self._requires_grad and rules[0] else ()
+        else:
+            values, edges = [], []
+            for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
+                if isinstance(x, Tensor):
+                    values.append(x._data)
+                    if x._requires_grad and rule is not None:
+                        edges.append((rule, x))
+                elif isinstance(x, _AS_IT_IS):
+                    values.append(x)
+                else:
+                    xs = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
+                    return self._apply(primitive, tuple(xs), attrs)
+            values = tuple(values)
         if attrs:
             attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
         try:
             y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
-            if type(y) is tuple and primitive.saves:
+            if primitive.saves:
                 y, values = y[0], y[1:] + values  # what it saved is read first
         except TinygradError:
             raise
@@ -313,8 +315,10 @@ class Tensor(ArrayLike):
         t._data, t._number = y, now()
         t._grad = t._hooks = t.name = None
         current = current_mode()
-        t._requires_grad = recorded = current.recording and len(edges) > 0
-        t._made = (primitive, inputs, values, edges, attrs, current.scope, None) if recorded else None
+        if edges and current.recording:
+            t._made, t._requires_grad = (primitive, inputs, values, edges, attrs, current.scope, None), True
+        else:
+            t._made, t._requires_grad = None, False
         if current.watcher is not None:
             current.watcher.made(t, primitive, inputs, attrs)
         return t

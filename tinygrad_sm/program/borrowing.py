@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import TinygradError, UnsupportedError
 from ..parsing import parsed, parsed_module
-from ..primitive import Fused, Primitive
+from ..primitive import Primitive
 from ..reference import rule_source
 from .literals import Names, Unwritable, written
 
@@ -101,7 +101,7 @@ class Library:
         path = numpy_path(value)
         if path is not None:
             return path
-        if isinstance(value, Primitive) and not isinstance(value, Fused):
+        if isinstance(value, Primitive) and not value.definition:
             return self.value(value.function, stem, what)
         if isinstance(value, type):
             plain = value.__mro__[1:] if issubclass(value, TinygradError) else value.__mro__

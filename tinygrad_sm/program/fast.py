@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Fused, filled
+from ..primitive import filled
 from .equations import Equation, Program, Variable
 from .layout import ALIGNMENT, REDUCTIONS, Layout, adds_rows, elementwise
 from .literals import Names
@@ -111,7 +111,7 @@ class _Emitter:
         kind, of, start = self.layout.places[equation.name]
         if kind == "view":
             self._define(equation, self._view(equation), self.layout.roots[equation.name], equation.reads)
-        elif isinstance(op, Fused):
+        elif op.definition:
             kernel = self.thing(f"{op.__name__}_kernel", op.kernel)
             saved = self.saved.get(equation.name, "_")
             self.lines.append(f"{y}, {saved} = {self._call(kernel, equation)}")

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..backprop import within
 from ..errors import TinygradError
-from ..primitive import Fused
 from ..tensor import Tensor
 from .equations import Equation, Program, Variable, substitute
 from .recording import Record, Recorder, Slot
@@ -160,7 +159,7 @@ def frozen(value: Any) -> Any:
 def taken_apart(equation: Equation) -> list[Equation]:
     """The ops that an op's function consists of, if they give the same bits; else the op itself."""
     op = equation.primitive
-    if isinstance(op.function, np.ufunc) or op.name in WHOLE or isinstance(op, Fused) or hasattr(op, "fused"):
+    if isinstance(op.function, np.ufunc) or op.name in WHOLE or op.definition or hasattr(op, "fused"):
         return [equation]
     recorder = Recorder()
     tensors: list[Any] = []

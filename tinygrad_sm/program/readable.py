@@ -13,7 +13,6 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..primitive import Fused
 from ..softmax import softmax_cross_entropy
 from . import crossentropy
 from .borrowing import numpy_path
@@ -173,7 +172,7 @@ class _Writer(Page):
             g = e.inputs[0]
             one = immutable_number(g) == 1
             found = self.fused[e.inputs[1].name].gradient(None if one else self.name(e, 0), op.fused[1])
-        elif isinstance(op, Fused):
+        elif op.definition:
             self._kernel(e)
             return
         elif hasattr(op, "fused"):

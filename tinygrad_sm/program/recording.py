@@ -20,7 +20,7 @@ import numpy as np
 
 from ..backprop import Node, Step, current_mode, now, within
 from ..errors import TraceError
-from ..primitive import Fused, Primitive, Rule
+from ..primitive import Primitive, Rule
 from ..tensor import Tensor
 from ..transforms import Argument
 from .equations import Equation, Variable, substitute
@@ -153,7 +153,7 @@ class Recorder:
     def passed(self, step: Step) -> None:
         """Note what the gradient of a tensor is so far."""
         node = step.tensor.node
-        if current_mode().recording and isinstance(node, Node) and isinstance(node.primitive, Fused):
+        if current_mode().recording and node is not None and node.primitive.definition:
             for key, value in node.attrs.items():  # whose definition computes with it as it is
                 if slots_in({key: substitute(value, self._traced_array)}):
                     raise TraceError(
@@ -257,7 +257,7 @@ class Recorder:
     def _rule(self, node: Node, rule: Rule, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
         """What a rule gives on arrays, recorded as the ops that it consists of on Tensors."""
         value = rule(g._data, y._data, *node.values, **attrs)
-        if isinstance(node.primitive, Fused):
+        if node.primitive.definition:
             rule = rule_of(node.primitive, node.primitive.rules.index(rule))
         part = rule(g, y, *inputs, **attrs)
         if not isinstance(part, Tensor):
@@ -299,13 +299,13 @@ def slots_in(attrs: Mapping[str, Any]) -> list[Slot]:
 
 
 @lru_cache(maxsize=64)
-def rule_of(op: Fused, place: int) -> Primitive:
+def rule_of(op: Primitive, place: int) -> Primitive:
     """The rule of a fused op as an op of its own: of g, y and the inputs."""
     rule = op.rules[place]
     assert rule is not None
 
     def function(g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
-        return rule(g, y, op.kernel(*inputs, **attrs)[1], *inputs, **attrs)
+        return rule(g, y, op.run(*inputs, **attrs)[1], *inputs, **attrs)
 
     name = f"{op.name}_rule" + (f"_{place}" if place else "")
     made = Primitive(name, function, rf"\partial {op.inputs[place]}", (), doc=f"The rule of {op.name}.")

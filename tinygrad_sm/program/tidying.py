@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Fused
 from .equations import Equation, Program, Variable, substitute
 from .expressions import PRODUCT, elementwise, key_of
 from .literals import SMALL, number, uniform
@@ -87,7 +86,7 @@ class Tidied:
         """May a result be written into the one expression that reads it?"""
         return (
             self.nameless(e.output) and self.uses[e.name] == 1 and e.name not in self._returned
-            and e.primitive.name not in DRAWS and not isinstance(e.primitive, Fused)
+            and e.primitive.name not in DRAWS and not e.primitive.definition
             and any(x.name == e.name for x in self.equations[self._readers[e.name][0]].inputs)
         )  # fmt: skip
 
