@@ -49,6 +49,20 @@ def test_a_bowls_bottom_is_found(name):
     assert (x.data**2).sum() < 1e-2 * start
 
 
+def test_gradients_are_forgotten_or_become_0():
+    x, other = leaf(4), leaf(2)
+    optimizer = OPTIMISERS["SGD"]([x, other])
+    (x * x).sum().backward()
+    optimizer.zero_grad(set_to_none=False)
+    assert x.grad.dtype == x.dtype
+    np.testing.assert_array_equal(x.grad.numpy(), np.zeros(4))
+    assert other.grad is None
+    (x * x).sum().backward()  # which adds to it
+    np.testing.assert_array_equal(x.grad.numpy(), 2 * x.data)
+    optimizer.zero_grad()
+    assert x.grad is None
+
+
 @every
 def test_going_up_is_going_down_the_other_way(name):
     made = OPTIMISERS[name]([leaf(2)])

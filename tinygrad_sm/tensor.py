@@ -210,7 +210,7 @@ class Tensor(ArrayLike):
         for x, g in totals.items():
             x._grad = g
         if self._made is not None:
-            self._made = (*self._made[:-1], seed)
+            self._made = self._made[:-1] + (seed,)  # noqa: RUF005 (it costs)
 
     def retain_grad(self) -> None:
         """Let backward() put dL/dtensor into .grad also if this tensor was computed."""

@@ -66,8 +66,9 @@ uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", N
 
 def array(x: Any) -> Any:
     """x as a Tensor or an array, of real numbers."""
-    if not isinstance(x, Tensor) and type(x) is not np.ndarray:
-        x = np.asarray(x)
+    if isinstance(x, Tensor):
+        return x
+    x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise DtypeError(f"a layer takes real numbers, not {x.dtype}")
     return x

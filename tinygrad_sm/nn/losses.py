@@ -79,7 +79,7 @@ class Loss(Module):
 
     def warned(self, x: Any, name: str, advice: str) -> None:
         """Warn if x comes right out of that primitive."""
-        if isinstance(x, Tensor) and x.node is not None and x.node.primitive is PRIMITIVES[name]:
+        if isinstance(x, Tensor) and x._made is not None and x._made[0] is PRIMITIVES[name]:
             warnings.warn(f"{type(self).__name__}: the input already is a {name}. {advice}", stacklevel=4)
 
     def extra_repr(self) -> str:

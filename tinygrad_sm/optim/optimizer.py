@@ -141,11 +141,14 @@ class Optimizer:
 
     # ---- the step ----
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; if not set_to_none, those that there are become 0."""
         for group in self.param_groups:
             for p in group["params"]:
-                p._grad = None
+                if set_to_none:
+                    p._grad = None
+                elif p.grad is not None:
+                    p.grad = Tensor(np.zeros(p.shape, p.dtype))
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""

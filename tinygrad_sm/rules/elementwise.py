@@ -1,8 +1,8 @@
 """Elementwise ops. The letters: x, a, b inputs; c a condition; lo, hi bounds; y output; g = dL/dy.
 
 Where an op has a kink: |x|, sign, floor and their like have derivative 0 at it; equal entries of maximum and minimum
-share the gradient; clip passes it on the bounds too, and gives it to hi where lo is above; hypot has derivative 0 at
-(0, 0), and a^b by b at a = 0.
+share the gradient; clip passes it on the bounds too, and gives it to hi where lo is above; hypot and arctan2 have
+derivative 0 at (0, 0), and a^b by b at a = 0.
 """
 
 from math import log, pi, sqrt
@@ -40,6 +40,11 @@ def erf(x: Array) -> Array:
     except ImportError:
         raise MissingError("erf needs SciPy: run `pip install scipy`") from None
     return exact(x)
+
+
+def radius(a: Array, b: Array) -> Array:
+    """The length of (a, b), but 1 at (0, 0)."""
+    return np.hypot(a, b + (a == 0) * (b == 0))
 
 
 def above(x: Array, lo: Array) -> Array:
@@ -98,8 +103,8 @@ elementwise(np.tan,           r"\tan x",                   lambda g, y, x: g * (
 elementwise(np.arcsin,        r"\arcsin x",                lambda g, y, x: g / np.sqrt((1 - x) * (1 + x)))
 elementwise(np.arccos,        r"\arccos x",                lambda g, y, x: -g / np.sqrt((1 - x) * (1 + x)))
 elementwise(np.arctan,        r"\arctan x",                lambda g, y, x: g / (1 + x * x))
-elementwise(np.arctan2,       r"\mathrm{arctan2}(a, b)",   lambda g, y, a, b: g * b / np.hypot(a, b) ** 2,
-                                                           lambda g, y, a, b: -g * a / np.hypot(a, b) ** 2)
+elementwise(np.arctan2,       r"\mathrm{arctan2}(a, b)",   lambda g, y, a, b: g * b / radius(a, b) ** 2,
+                                                           lambda g, y, a, b: -g * a / radius(a, b) ** 2)
 elementwise(np.sinh,          r"\sinh x",                  lambda g, y, x: g * np.cosh(x))
 elementwise(np.cosh,          r"\cosh x",                  lambda g, y, x: g * np.sinh(x))
 elementwise(np.tanh,          r"\tanh x",                  lambda g, y, x: g * (1 - y * y))
