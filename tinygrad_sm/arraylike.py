@@ -189,7 +189,8 @@ def _operator(primitive: Primitive) -> Any:
         a, b = self._data, other._data
         try:
             y = run(a, b)
-            y = y if type(y) is ndarray else np.asarray(y)
+            if type(y) is not ndarray:
+                y = np.asarray(y)
         except ValueError as error:
             raise misfit(error, primitive, (a, b)) from error
         if left is None:

@@ -174,8 +174,7 @@ def walk(
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
         fits = primitive.fits
         for rule, x in edges:
-            n = x._number
-            if n >= number:
+            if x._number >= number:
                 raise stale(x, primitive)
             part = rule(*arguments, **attrs) if attrs else rule(*arguments)
             try:
@@ -187,7 +186,7 @@ def walk(
                 totals[x] = totals[x] + part
             elif x._made is not None:
                 totals[x] = part
-                heappush(heap, (-n, x))
+                heappush(heap, (-x._number, x))
             elif part is g or (part._data if create_graph else part).base is not None:
                 totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             else:

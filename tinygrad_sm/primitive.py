@@ -20,6 +20,7 @@ from types import MethodType
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .errors import BoundsError, DtypeError, LinAlgError, ShapeError, UnsupportedError
 
@@ -246,7 +247,7 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     >>> sum_to(np.ones((4, 3)), (1, 3))
     array([[4., 4., 4.]])
     """
-    if type(g) is np.ndarray and len(shape) == 1 and g.shape[1:] == shape:
+    if type(g) is ndarray and len(shape) == 1 and g.shape[1:] == shape:
         return filled(1, g.dtype, len(g)).dot(g)  # over the rows of a batch
     full = (1,) * (g.ndim - len(shape)) + shape
     if len(full) != g.ndim or any(n not in (1, m) for n, m in zip(full, g.shape, strict=True)):
