@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any
 
@@ -294,6 +294,24 @@ def test_a_dropped_loss_frees_its_graph_at_once(no_gc: None) -> None:
         assert all(ref() is not None for ref in seen)  # the loss holds its graph
         del loss
         assert not any(ref() for ref in seen)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda y: np.moveaxis(y, 9, 0), lambda y: np.take(y, [0], axis=9), lambda y: np.median(y, axis=4),
+        lambda y: y.reshape(7), lambda y: np.var(y, axis=7), lambda y: np.dot(y, np.ones(4)),
+        lambda y: np.exp(y, where=True), lambda y: y @ np.ones(5), lambda y: tg.nll_loss(y, [0, 1, 9]),
+    ],
+)  # fmt: skip
+def test_a_call_that_is_refused_keeps_nothing_alive(no_gc: None, call: Callable[[Any], Any]) -> None:
+    y = np.exp(leaf(np.ones((3, 3))))
+    seen = weakref.ref(y)
+    with suppress(TinygradError):
+        call(y)
+        pytest.fail("it was not refused")
+    del y
+    assert seen() is None
 
 
 def test_a_failed_backward_pass_leaves_nothing_behind_but_its_traceback(no_gc: None) -> None:

@@ -184,6 +184,22 @@ def test_a_rule_that_cannot_be_differentiated() -> None:
     assert "The rule gives the right numbers, but not on Tensors" in says
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        lambda x: (x**2, 2 * x),
+        lambda x: [x**2, 2 * x],
+        lambda x: np.stack((x**2, 2 * x)),
+    ],
+)
+def test_a_kernel_gives_its_output_and_what_it_saved_in_any_sequence(kernel: Any) -> None:
+    rules = (lambda g, y, saved, x: g * saved,)
+    square = tg.primitive.__globals__["Primitive"](
+        "square", lambda x: x**2, "", rules, run=kernel, definition=lambda x: x * x
+    )
+    assert check_grads(square, V, order=2).entries > 3
+
+
 def test_a_fused_op_whose_definition_is_another_function() -> None:
     rules = (lambda g, y, saved, x: g * 2 * x,)
     fused = tg.primitive.__globals__["Primitive"](

@@ -719,6 +719,8 @@ def test_tensors_can_be_held_weakly_and_they_and_nodes_carry_nothing_else() -> N
         x = leaf(1.0)
         y = x * 2
         assert y.node is y.node
+        assert y.node != (x * 2).node
+        assert len({y.node, y.node, (x * 2).node}) == 2
         ref = weakref.ref(y)
         assert ref() is y
         del y

@@ -189,16 +189,13 @@ def _operator(primitive: Primitive) -> Any:
         a, b = self._data, other._data
         try:
             y = run(a, b)
-            if type(y) is not ndarray:
-                y = np.asarray(y)
+            y = y if type(y) is ndarray else np.asarray(y)
         except ValueError as error:
             raise misfit(error, primitive, (a, b)) from error
-        if left is None:
-            edges: Any = ()
-        elif self._requires_grad:
-            edges = ((left, self), (right, other)) if other._requires_grad else ((left, self),)
+        if self._requires_grad and left:
+            edges: Any = ((left, self), (right, other)) if other._requires_grad else ((left, self),)
         else:
-            edges = ((right, other),) if other._requires_grad else ()
+            edges = ((right, other),) if other._requires_grad and right else ()
         return self._result(y, primitive, (self, other), (a, b), edges, no_attrs)
 
     return operator

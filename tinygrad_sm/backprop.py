@@ -104,7 +104,7 @@ def scope(name: str) -> Iterator[None]:
 
 
 class Node(NamedTuple):
-    """How a tensor was made. Until somebody asks, the tensor holds a bare tuple: made in half the time.
+    """How a tensor was made, as it is when asked for: before, the tensor holds a bare tuple.
 
     primitive  which op
     inputs     what it was applied to: Tensors, or plain arrays and numbers
@@ -122,6 +122,7 @@ class Node(NamedTuple):
     attrs: dict[str, Any]
     scope: tuple[str, ...]
     seed: Any = None
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<Node {self.primitive.name}>"

@@ -38,13 +38,12 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
                 check_keywords(function.__name__, kwargs, list(own.parameters)[1:])
             try:
                 return function(*args, **kwargs)
-            except (ValueError, IndexError, TypeError) as error:
-                cause: Any = error.__cause__ if isinstance(error, TinygradError) else error
-                if cause is not error and not isinstance(cause, np.exceptions.AxisError):
+            except TinygradError as error:
+                if not isinstance(error.__cause__, np.exceptions.AxisError):
                     raise
-                parts = [x for a in args for x in (a if isinstance(a, list | tuple) else [a])]
-                arrays = [np.empty(x.shape, x.dtype) for x in parts if hasattr(x, "__array_function__")]
-                raise misfit(cause, composed, arrays) from cause  # type: ignore[arg-type]
+                raise misfit(error.__cause__, composed, like(args)) from error.__cause__  # type: ignore
+            except (ValueError, IndexError, TypeError) as error:  # another name would keep the graph alive
+                raise misfit(error, composed, like(args)) from error  # type: ignore[arg-type]
 
         vars(composed).update(name=function.__name__, shapes="")
         FUNCTIONS[function.__name__] = composed
@@ -52,6 +51,12 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
         return composed
 
     return register
+
+
+def like(args: Any) -> list[Any]:
+    """Arrays like those among the arguments, for a message that tells their shapes and dtypes."""
+    parts = [x for a in args for x in (a if isinstance(a, list | tuple) else [a])]
+    return [np.empty(x.shape, x.dtype) for x in parts if hasattr(x, "__array_function__")]
 
 
 def composed(function: Any, doc: str, definition: Callable[..., Any]) -> Callable[..., Any]:

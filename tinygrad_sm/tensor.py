@@ -50,8 +50,7 @@ class Tensor(ArrayLike):
     ) -> None:
         self._data, self._requires_grad, self._number = _array(data, dtype), False, now()
         self._grad, self._hooks, self._made, self.name = None, None, None, name
-        if requires_grad:
-            self.requires_grad = True
+        self.requires_grad = requires_grad
 
     # ---- what it holds ----
 
@@ -77,9 +76,11 @@ class Tensor(ArrayLike):
     @property
     def node(self) -> Node | None:
         """How it was made; None for a leaf or a constant."""
-        if type(self._made) is tuple:
-            self._made = Node._make(self._made)
-        return self._made  # type: ignore[no-any-return]
+        if type(made := self._made) is tuple:
+            node = Node._make(made)
+            self._made = node if self._made is made else self._made  # another thread may set the seed
+            return node
+        return made  # type: ignore[no-any-return]
 
     def _changed(self) -> None:
         """Note that the data was set or updated: a graph that read the old data refuses to be walked back."""
@@ -268,10 +269,9 @@ class Tensor(ArrayLike):
     def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
         rules = primitive.rules if primitive._arity > 0 else primitive.rules_for(len(inputs))
-        values: Any
-        edges: Any
         if len(inputs) == 1:
-            values, edges = (self._data,), ((rules[0], self),) if self._requires_grad and rules[0] else ()
+            values: Any = (self._data,)
+            edges: Any = ((rules[0], self),) if self._requires_grad and rules[0] else ()
         else:
             values, edges = [], []
             for rule, x in zip(rules, inputs):  # noqa: B905 (it costs)
@@ -290,7 +290,7 @@ class Tensor(ArrayLike):
         try:
             y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
             if primitive.saves:
-                y, values = y[0], y[1:] + values  # what it saved is read first
+                y, values = y[0], tuple(y[1:]) + values  # what it saved is read first
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
