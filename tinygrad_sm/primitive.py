@@ -180,7 +180,7 @@ def fused(
     """Define a fused op, for what is faster or more exact in one piece than out of primitives.
 
     name        what graphs and messages call it
-    kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns the pair of its output and what it saved
+    kernel      on ndarrays: ``kernel(*inputs, **attributes)`` returns a pair: its output, what it saved
     definition  the same out of primitives: what runs on Tensors, for derivatives of derivatives, as there
                 what was saved would pass for a constant
     rules       may read what was saved: ``rule(g, y, saved, *inputs, **attributes)``
