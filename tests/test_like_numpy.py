@@ -272,6 +272,151 @@ def test_reshape_counts_along_the_first_axis_too() -> None:
     assert leaf(x).reshape((3, -1)).shape == (3, 2)
 
 
+# ---- what small dtypes, infinities and NaN do ----
+
+
+def test_gradient_along_coordinates_in_small_integers_does_not_run_over() -> None:
+    x, at = [1.0, 4.0, 9.0], np.array([9, 5, 0], np.uint8)
+    np.testing.assert_allclose(np.gradient(leaf(x), at).data, np.gradient(x, at), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("spacing", [
+    0.5, np.float64(0.5), np.float32(0.5), np.array([0.0, 1.0, 3.0]), np.array([0, 1, 3], np.int8),
+    np.array([0.0, 1.0, 3.0], np.float16), [0, 1, 3],
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("edge_order", [1, 2])
+def test_gradient_has_the_dtype_of_what_it_is_of(dtype: Any, spacing: Any, edge_order: int) -> None:
+    x = np.array([1.0, 4.0, 9.0], dtype)
+    t = leaf(x, dtype)
+    found, expected = (np.gradient(a, spacing, edge_order=edge_order) for a in (t, x))
+    assert found.dtype == expected.dtype == dtype
+    least = np.float16 if getattr(spacing, "dtype", None) == np.float16 else dtype
+    np.testing.assert_allclose(found.data, expected, rtol=4 * np.finfo(least).eps)
+    found.sum().backward()
+    assert t.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar, np.nanstd, np.nanmean])
+def test_spread_of_more_than_float16_can_count(function: Any) -> None:
+    x = np.tile([0.1, -0.1], 35_000).astype(np.float16)
+    if function is np.nanmean:
+        x[::2] = 0  # what NumPy adds up must stay below 65504
+    t = leaf(x, np.float16)
+    y, expected = function(t), function(x)
+    assert y.dtype == expected.dtype == np.float16
+    np.testing.assert_allclose(float(y), expected, rtol=2**-9)
+    (y * 1024).backward()
+    exact = tg.grad(lambda x: 1024 * function(x))(x.astype(float))
+    np.testing.assert_allclose(t.grad.data[:4].astype(float), exact[:4], rtol=2**-8)
+    compiled = tg.compile(function)
+    for scale in 1, 2:
+        assert compiled(x * np.float16(scale)) == function(leaf(x * np.float16(scale), np.float16)).data
+
+
+def test_an_average_without_weights_counts_in_float16_too() -> None:
+    x = leaf(np.tile([0.5, 0.0], 35_000), np.float16)
+    assert float(np.average(x)) == 0.25
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"sparse": True}, {"indexing": "ij"}], ids=str)
+def test_meshgrid_of_a_tensor_and_an_array_gives_tensors(kwargs: Any) -> None:
+    t, plain = leaf(V), np.array([1, 2])
+    found, expected = np.meshgrid(t, plain, **kwargs), np.meshgrid(V, plain, **kwargs)
+    assert all(isinstance(a, tg.Tensor) for a in found)
+    assert [a.requires_grad for a in found] == [True, False]
+    for a, y in zip(found, expected, strict=True):
+        assert (a.dtype, a.data.flags.writeable) == (y.dtype, True)
+        assert np.array_equal(a.data, y)
+    found[1].data[0, 0] = 7
+    assert plain.tolist() == [1, 2]
+    for y in tg.meshgrid(V, plain, **kwargs):
+        assert isinstance(y, np.ndarray)
+        assert y.flags.writeable
+    compiled = tg.compile(lambda x: np.meshgrid(x, plain, **kwargs))
+    for x in V, V + 1:
+        for y, a in zip(compiled(x), np.meshgrid(x, plain, **kwargs), strict=True):
+            assert np.array_equal(y, a)
+
+
+@pytest.mark.parametrize(("function", "far"), [(np.nanmax, -np.inf), (np.nanmin, np.inf)])
+def test_only_numbers_share_the_gradient_of_an_extreme(function: Any, far: float) -> None:
+    for data, expected in (
+        ([far, np.nan], [1, 0]), ([far, np.nan, far], [0.5, 0, 0.5]), ([1.0, np.nan, 1.0], [0.5, 0, 0.5]),
+    ):  # fmt: skip
+        x = leaf(data)
+        function(x).backward()
+        assert x.grad.tolist() == expected
+
+
+def test_an_extreme_has_a_gradient_in_axes_and_in_programs() -> None:
+    x = np.array([[1.0, np.nan, 5.0], [2.0, 8.0, 8.0]])
+    for axis, keepdims in (0, False), (1, True), ((0, 1), False), (None, True):
+        def f(x: Any, axis: Any = axis, keepdims: bool = keepdims) -> Any:
+            return np.square(np.nanmax(x, axis, keepdims=keepdims)).sum()
+
+        full = np.nan_to_num(x, nan=-9.0)
+        np.testing.assert_allclose(tg.grad(f)(x), tg.grad(f)(full))
+        np.testing.assert_allclose(tg.compile(tg.grad(f))(x), tg.grad(f)(full))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.int64, np.float16, np.bool_])
+@pytest.mark.parametrize("sign", [
+    -1.0, -1, np.float32(-1), np.array([-1, 1], np.int8), np.array([-1.0, 1.0]),
+], ids=str)  # fmt: skip
+def test_copysign_of_any_dtype(dtype: Any, sign: Any) -> None:
+    x = np.array([np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else 1, 0], dtype)
+    for found, expected in (
+        (np.copysign(tg.Tensor(x), sign), np.copysign(x, sign)),
+        (np.copysign(sign, tg.Tensor(x)), np.copysign(sign, x)),
+    ):
+        assert found.dtype == expected.dtype
+        assert found.data.tolist() == expected.tolist()
+
+
+SPANS = [
+    (-np.inf, 1.0), (1.0, np.inf), (0.0, np.nan), (0.1, 0.7), (-3.0, 1e-3), (0.0, 5e-324), (2.0, 2.0),
+    (-1e300, 1e300),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("start", "stop"), SPANS, ids=str)
+@pytest.mark.parametrize("num", [0, 1, 2, 3, 11])
+@pytest.mark.parametrize("endpoint", [True, False])
+def test_linspace_has_the_bits_of_numpys(start: float, stop: float, num: int, endpoint: bool) -> None:
+    with np.errstate(all="ignore"):
+        for dtype in np.float64, np.float32, np.float16:
+            a, b = np.array(start, dtype), np.array([stop, 0.3], dtype)
+            expected, step = np.linspace(a, b, num, endpoint, True)
+            for x, y in (tg.Tensor(a), b), (a, tg.Tensor(b)), (leaf(a, dtype), leaf(b, dtype)):
+                found, gap = np.linspace(x, y, num, endpoint, True)
+                assert found.dtype == expected.dtype
+                assert np.array_equal(found.data, expected, equal_nan=True)
+                assert np.array_equal(getattr(gap, "data", gap), step, equal_nan=True)
+                assert np.shape(gap) == np.shape(step)
+
+
+def test_linspace_takes_a_whole_number_of_numbers() -> None:
+    with pytest.raises(TypeError):
+        np.linspace(0.0, leaf(1.0), 2.5)
+
+
+@pytest.mark.parametrize("order", [None, 0, 1, 2, 3, 0.5, -1, -0.5, np.inf, -np.inf])
+@pytest.mark.parametrize("x", [[np.nan, 0.0, 1.0], [np.nan, 2.0], [np.inf, 0.0], [0.0, 3.0]], ids=str)
+def test_norms_where_there_is_a_nan(x: Any, order: Any) -> None:
+    with np.errstate(all="ignore"):
+        found, expected = np.linalg.norm(leaf(x), order), np.linalg.norm(np.array(x), order)
+    np.testing.assert_allclose(found.data, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar, np.nanstd])
+def test_ddof_and_correction_are_one_number(function: Any) -> None:
+    for x in V, leaf(V):
+        with pytest.raises(ValueError, match="ddof"):
+            function(x, ddof=1, correction=1)
+    assert float(function(leaf(V), correction=1)) == function(V, correction=1)
+
+
 # ---- what NumPy refuses ----
 
 REFUSED: list[tuple[str, type[Exception], str]] = [

@@ -647,6 +647,10 @@ def test_flatten():
     ):
         np.testing.assert_array_equal(nn.Flatten(start, end)(x), x.reshape(shape))
     assert nn.Flatten()(np.ones((0, 2, 3))).shape == (0, 6)
+    assert nn.Flatten()([[[1, 2], [3, 4]]]).tolist() == [[1, 2, 3, 4]]
+    for wrong in np.ones((2, 2, 2), complex), [[["a"]]]:
+        with pytest.raises(DtypeError, match="real numbers"):
+            nn.Flatten()(wrong)
 
 
 def test_embedding_takes_rows_and_checks_indices():
@@ -746,7 +750,14 @@ def test_exact_gelu():
     x = normal(20)
     expected = [0.5 * v * (1 + erf(v / sqrt(2))) for v in x]
     np.testing.assert_allclose(nn.GELU()(x), expected, rtol=1e-12)
-    assert nn.GELU()(x.astype(np.float32)).dtype == np.float32
+    for dtype in np.float16, np.float32:
+        plain = x.astype(dtype)
+        for each in plain, plain[0]:
+            t = tg.Tensor(each, requires_grad=True)
+            y = nn.GELU()(t)
+            y.sum().backward()
+            assert nn.GELU()(each).dtype == y.dtype == t.grad.dtype == dtype
+            assert np.array_equal(nn.GELU()(each), y.data)
 
 
 # ---- losses ----

@@ -634,5 +634,5 @@ def of_rules(function: Any) -> bool:
 
 OWN_TESTS = {  # of the last six, those of the functions that are made of them
     "cofactors", "stop_gradient", "one_hot", "class_indices", "class_factors", "probabilities", "bincount",
-    "choice",
+    "checked_choice",
 }  # fmt: skip

@@ -841,6 +841,8 @@ def test_nll_loss_of_log_softmax_is_the_cross_entropy(name: str) -> None:
     ([0, 1], {"reduction": "most", "weight": [1.0, 1.0, 1.0]}, DataError, "'most'"),
     ([0, 1], {"axis": 7}, ShapeError, "no axis 7"),
     ([0, 1], {"axis": 1.5}, ShapeError, "no axis 1.5"),
+    ([0, 1], {"axis": 1.0}, ShapeError, "no axis 1.0"),
+    ([0, 1], {"axis": -1.0, "weight": [1.0, 1.0, 1.0]}, ShapeError, "no axis -1.0"),
     ([0, 1], {"axis": (0, 1)}, ShapeError, "no axis (0, 1)"),
 ])  # fmt: skip
 def test_nll_loss_refuses_what_the_cross_entropy_refuses(
@@ -852,6 +854,27 @@ def test_nll_loss_refuses_what_the_cross_entropy_refuses(
     if "axis" not in options and np.ndim(targets) == 1:
         with refused(kind, "softmax_cross_entropy: ", words):
             tg.softmax_cross_entropy(np.zeros((2, 3)), targets, **options)
+
+
+@pytest.mark.parametrize("function", [tg.softmax, tg.log_softmax])
+def test_an_axis_is_a_whole_number(function: Any) -> None:
+    for z in np.zeros((2, 3)), leaf(np.zeros((2, 3))):
+        for axis in 1.0, -1.0, 1.5:
+            with refused(ShapeError, "softmax: ", f"no axis {axis}"):
+                function(z, axis=axis)
+
+
+@pytest.mark.parametrize("options", [{}, {"weight": [1.0, 2.0, 3.0]}, {"ignore_index": 1}], ids=str)
+def test_sums_over_no_rows_are_0(options: Any) -> None:
+    t = np.zeros(0, int)
+    for loss in tg.nll_loss, tg.softmax_cross_entropy:
+        z = leaf(np.zeros((0, 3)))
+        y = loss(z, t, reduction="sum", **options)
+        y.backward()
+        assert (y.item(), z.grad.shape) == (0, (0, 3))
+        assert loss(np.zeros((0, 3)), t, reduction="none", **options).shape == (0,)
+        with refused(DataError, f"{loss.__name__}: a mean over no rows"):
+            loss(np.zeros((0, 3)), t, **options)
 
 
 def test_means_over_nothing_name_their_loss() -> None:

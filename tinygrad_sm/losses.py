@@ -35,7 +35,7 @@ def as_factors(
     indices, kept = checked(np.broadcast_to(0, shape), np.asarray(t), 0, weight, ignore_index, axis, "nll_loss")
     c = factors(indices, kept, weight, dtype)
     c = np.ones(len(indices), dtype) if c is None else c
-    divisor(indices, c, "mean", "nll_loss")
+    divisor(indices, c, "sum", "nll_loss")
     return c
 
 
@@ -132,5 +132,6 @@ def nll_loss(
         c = factors_of(targets, **about, weight=weight, dtype=log_a.dtype)
     picked = rows[np.arange(len(t)), t]
     loss = -picked if c is None else -np.where(c == 0, 0, picked) * c
-    n = divisor(t, None, reduction, "nll_loss") if c is None or reduction != "mean" else c.sum()
+    n = divisor(t, None, reduction, "nll_loss")
+    n = n if c is None or reduction != "mean" else c.sum()
     return reduced(loss, log_a, n, reduction, axis)

@@ -98,7 +98,7 @@ class Methods:
         """\\sqrt[3]{x}"""
     def ceil(self) -> Tensor:
         """\\lceil x \\rceil"""
-    def choice(self, *args: Any, **kwargs: Any) -> Tensor:
+    def checked_choice(self, *args: Any, **kwargs: Any) -> Tensor:
         """i"""
     def cholesky(self, *, upper: bool = ...) -> Tensor:
         """The lower triangle y of y y^T = x, or the upper of y^T y."""
@@ -254,12 +254,12 @@ class Methods:
         """The axes of x in another order: `source` at `destination`, the rest as they stand."""
     def nan_to_num(self, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Tensor:
         """x \\text{ if finite}"""
-    def nanmax(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
-        """The largest of what is not NaN."""
+    def nanmax(self, axis: Axis = ..., keepdims: bool = ...) -> Tensor:
+        """\\max x"""
     def nanmean(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
         """The mean of what is not NaN."""
-    def nanmin(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
-        """The smallest of what is not NaN."""
+    def nanmin(self, axis: Axis = ..., keepdims: bool = ...) -> Tensor:
+        """\\min x"""
     def nanstd(self, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor:
         """The root of nanvar."""
     def nansum(self, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor:
@@ -690,9 +690,9 @@ def ceil(x: Tensor) -> Tensor: ...
 def ceil(x: Plain) -> NDArray[Any]:
     """\\lceil x \\rceil"""
 @overload
-def choice(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
+def checked_choice(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 @overload
-def choice(x: Plain, *args: Any, **kwargs: Any) -> Any:
+def checked_choice(x: Plain, *args: Any, **kwargs: Any) -> Any:
     """i"""
 @overload
 def cholesky(x: Tensor, *, upper: bool = ...) -> Tensor: ...
@@ -1347,20 +1347,20 @@ def nan_to_num(x: Tensor, nan: float = ..., posinf: Any = ..., neginf: Any = ...
 def nan_to_num(x: Plain, nan: float = ..., posinf: Any = ..., neginf: Any = ...) -> Any:
     """x \\text{ if finite}"""
 @overload
-def nanmax(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+def nanmax(x: Tensor, axis: Axis = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
-def nanmax(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
-    """The largest of what is not NaN."""
+def nanmax(x: Plain, axis: Axis = ..., keepdims: bool = ...) -> Any:
+    """\\max x"""
 @overload
 def nanmean(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
 @overload
 def nanmean(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
     """The mean of what is not NaN."""
 @overload
-def nanmin(x: Tensor, axis: Axis = ..., *, keepdims: bool = ...) -> Tensor: ...
+def nanmin(x: Tensor, axis: Axis = ..., keepdims: bool = ...) -> Tensor: ...
 @overload
-def nanmin(x: Plain, axis: Axis = ..., *, keepdims: bool = ...) -> Any:
-    """The smallest of what is not NaN."""
+def nanmin(x: Plain, axis: Axis = ..., keepdims: bool = ...) -> Any:
+    """\\min x"""
 @overload
 def nanstd(x: Tensor, axis: Axis = ..., *, ddof: int = ..., keepdims: bool = ..., mean: Any = ..., correction: Any = ...) -> Tensor: ...
 @overload
@@ -1828,4 +1828,4 @@ def zeros_like(x: Tensor, *args: Any, **kwargs: Any) -> Tensor: ...
 def zeros_like(x: Plain, *args: Any, **kwargs: Any) -> Any:
     """0"""
 
-__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'block', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'choice', 'cholesky', 'choose', 'class_factors', 'class_indices', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'copysign', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fraction', 'full_like', 'gcd', 'getitem', 'gradient', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'linspace', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'meshgrid', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmax', 'nanmean', 'nanmin', 'nanstd', 'nansum', 'nanvar', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'one_hot', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'probabilities', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']
+__all__ = ['linalg', 'rule', 'SigmoidBinaryCrossEntropy', 'abs', 'absolute', 'acos', 'acosh', 'add', 'all', 'allclose', 'amax', 'amin', 'any', 'append', 'arccos', 'arccosh', 'arcsin', 'arcsinh', 'arctan', 'arctan2', 'arctanh', 'argmax', 'argmin', 'argpartition', 'argsort', 'argwhere', 'around', 'array', 'array2string', 'array_equal', 'array_equiv', 'array_repr', 'array_split', 'array_str', 'asin', 'asinh', 'astype', 'atan', 'atan2', 'atanh', 'atleast_1d', 'atleast_2d', 'atleast_3d', 'average', 'bincount', 'bitwise_and', 'bitwise_invert', 'bitwise_left_shift', 'bitwise_not', 'bitwise_or', 'bitwise_right_shift', 'bitwise_xor', 'block', 'broadcast_arrays', 'broadcast_to', 'can_cast', 'cbrt', 'ceil', 'checked_choice', 'cholesky', 'choose', 'class_factors', 'class_indices', 'clip', 'cofactors', 'column_stack', 'composed_softmax_cross_entropy', 'compress', 'concat', 'concatenate', 'conj', 'conjugate', 'copy', 'copysign', 'cos', 'cosh', 'count_nonzero', 'cross', 'cumprod', 'cumsum', 'deg2rad', 'degrees', 'det', 'diag', 'diagflat', 'diagonal', 'diff', 'digitize', 'divide', 'divmod', 'dot', 'dsplit', 'dstack', 'eigenvalues', 'eigenvectors', 'eigh', 'eigvalsh', 'einsum', 'empty_like', 'equal', 'erf', 'euclid', 'exp', 'exp2', 'expand_dims', 'expm1', 'extract', 'fabs', 'fix', 'flatnonzero', 'flatten', 'flip', 'fliplr', 'flipud', 'float_power', 'floor', 'floor_divide', 'fmax', 'fmin', 'fmod', 'fraction', 'full_like', 'gcd', 'getitem', 'gradient', 'greater', 'greater_equal', 'heaviside', 'histogram', 'hsplit', 'hstack', 'hypot', 'inner', 'inv', 'invert', 'isclose', 'iscomplexobj', 'isfinite', 'isin', 'isinf', 'isnan', 'isneginf', 'isposinf', 'isrealobj', 'isscalar', 'ix_', 'kron', 'lcm', 'left_shift', 'left_vectors', 'less', 'less_equal', 'lexsort', 'linspace', 'log', 'log10', 'log1p', 'log2', 'log_softmax', 'logabsdet', 'logaddexp', 'logaddexp2', 'logical_and', 'logical_not', 'logical_or', 'logical_xor', 'logsumexp', 'matmul', 'matrix_power', 'matrix_rank', 'matrix_transpose', 'max', 'maximum', 'may_share_memory', 'mean', 'median', 'meshgrid', 'min', 'minimum', 'mod', 'modf', 'moveaxis', 'multi_dot', 'multiply', 'nan_to_num', 'nanmax', 'nanmean', 'nanmin', 'nanstd', 'nansum', 'nanvar', 'ndim', 'negative', 'nll_loss', 'nonzero', 'norm', 'not_equal', 'one_hot', 'ones_like', 'outer', 'pad', 'partition', 'percentile', 'permute_dims', 'pinv', 'positive', 'pow', 'power', 'probabilities', 'prod', 'ptp', 'quantile', 'rad2deg', 'radians', 'ravel', 'real', 'reciprocal', 'relu', 'remainder', 'repeat', 'reshape', 'result_type', 'right_shift', 'right_vectors', 'rint', 'roll', 'rollaxis', 'rot90', 'round', 'scatter_add', 'searchsorted', 'select', 'shape', 'shares_memory', 'sigmoid', 'sigmoid_binary_cross_entropy', 'sign', 'signbit', 'sin', 'sinc', 'sinh', 'size', 'slogdet', 'softmax', 'softmax_cross_entropy', 'solve', 'sort', 'split', 'sqrt', 'square', 'squeeze', 'stack', 'std', 'stop_gradient', 'subtract', 'sum', 'sum_to', 'svd', 'svdvals', 'swapaxes', 'take', 'take_along_axis', 'tan', 'tanh', 'tensordot', 'tile', 'transpose', 'tril', 'triu', 'true_divide', 'trunc', 'unique', 'var', 'vdot', 'vecdot', 'vsplit', 'vstack', 'where', 'zeros_like']

@@ -18,12 +18,12 @@ NAME = "softmax_cross_entropy"
 
 def to_rows(z: Array, axis: int, name: str = "softmax") -> Array:
     """z with the class axis last and all others in one: (N, K)."""
-    if z.ndim == 2 and axis in (-1, 1) and z.shape[1]:
-        return z
-    if axis not in range(-z.ndim, z.ndim):
+    if not hasattr(axis, "__index__") or axis not in range(-z.ndim, z.ndim):
         raise ShapeError(f"{name}: logits of shape {z.shape} have no axis {axis}")
     if not z.shape[axis]:
         raise ShapeError(f"{name}: logits of shape {z.shape} have no classes; the class axis needs an entry")
+    if z.ndim == 2 and axis in (-1, 1):
+        return z
     return np.reshape(np.moveaxis(z, axis, -1), (-1, z.shape[axis]))
 
 

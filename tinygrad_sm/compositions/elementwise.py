@@ -29,5 +29,6 @@ def where(condition: Array, *branches: Array) -> Any:
 @composition(np.copysign)
 def copysign(a: Array, b: Array) -> Array:
     """|a| with the sign of b, which has no derivative by b; by a it is 0 where a is 0."""
-    size = 1.0 * np.absolute(a) * (np.ones_like(b) if hasattr(b, "dtype") else 1.0)
+    dtype = np.copysign(*(np.ones((), x.dtype) if hasattr(x, "dtype") else x for x in (a, b))).dtype
+    size = np.absolute(a.astype(dtype) if hasattr(a, "dtype") else np.asarray(a, dtype))
     return np.where(np.signbit(b), -size, size)

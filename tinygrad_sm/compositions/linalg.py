@@ -168,9 +168,9 @@ def vector_norm(size: Array, ord: Any, axis: int, keepdims: bool) -> Array:
     if ord in (inf, -inf):
         return (np.max if ord == inf else np.min)(size, axis, keepdims=keepdims)
     if ord == 0:
-        return np.sum((size > 0).astype(size.dtype), axis, keepdims=keepdims)
+        return np.sum((size != 0).astype(size.dtype), axis, keepdims=keepdims)
     zero = size == 0
     powers = size**ord if ord >= 1 else np.where(zero, 0, (size + zero) ** ord)
     total = np.sum(powers, axis, keepdims=keepdims)
-    zero = total == 0 if ord > 0 else np.any(zero, axis, keepdims=keepdims)
+    zero = total == 0 if ord > 0 else np.logical_and(np.any(zero, axis, keepdims=keepdims), total == total)
     return np.where(zero, 0, (total + zero) ** (1 / ord))

@@ -1,6 +1,7 @@
 """Reductions made of others. Where entries are equal, sort, median and their like give the gradient to one."""
 
-from math import inf, nan, prod
+from math import nan, prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from ..composition import composed, composition
 from ..errors import DataError, ShapeError, UnsupportedError
 from ..primitive import Array, Axis, primitive
-from ..rules.reductions import in_rows, length
+from ..rules.reductions import in_rows, length, spread
 from ..rules.shapes import axes_of
 from .shapes import axis_of
 
@@ -18,26 +19,22 @@ composed(np.ptp, "The largest entry less the smallest.",
 composed(np.nansum, "The sum of what is not NaN.", lambda x, axis=None, *, keepdims=False:
     np.sum(np.where(np.isnan(x), 0, x), axis, keepdims=keepdims))
 composed(np.nanmean, "The mean of what is not NaN.", lambda x, axis=None, *, keepdims=False:
-    np.nansum(x, axis, keepdims=keepdims) / np.nansum(np.where(np.isnan(x), x, 1), axis, keepdims=keepdims))
-composed(np.nanmax, "The largest of what is not NaN.", lambda x, axis=None, *, keepdims=False:
-    without_nan(x, np.max, -inf, axis, keepdims))
-composed(np.nanmin, "The smallest of what is not NaN.", lambda x, axis=None, *, keepdims=False:
-    without_nan(x, np.min, inf, axis, keepdims))
+    over(np.nansum(real(x), axis, keepdims=keepdims), count(x, axis, keepdims)))
 composed(np.nanvar, "The var of what is not NaN.",
     lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
-        np.sum(np.square(numbers(x, axis, mean)), axis, keepdims=keepdims)
-        / numbers_free(x, axis, ddof if correction is None else correction, keepdims))
+        over(np.sum(np.square(numbers(x, axis, mean)), axis, keepdims=keepdims),
+            numbers_free(x, axis, less(ddof, correction), keepdims)))
 composed(np.nanstd, "The root of nanvar.",
     lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
-        length(numbers(x, axis, mean), axis=axis, keepdims=keepdims)
-        / numbers_free(x, axis, ddof if correction is None else correction, keepdims) ** 0.5)
+        over(length(numbers(x, axis, mean), axis=axis, keepdims=keepdims),
+            numbers_free(x, axis, less(ddof, correction), keepdims) ** 0.5))
 composed(np.median, "The entry in the middle of the sorted ones, or the mean of the two there.",
     lambda x, axis=None, *, keepdims=False: np.quantile(x, 0.5, axis, keepdims=keepdims))
 composed(np.percentile, "What q percent of the entries are below; linear between two.",
     lambda x, q, axis=None, *, keepdims=False: np.quantile(x, np.divide(q, 100), axis, keepdims=keepdims))
 composed(np.var, "The sum of squared distances from the mean over n - ddof (or n - correction).",
     lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
-        np.sum(np.square(distances(x, axis, mean)), axis, keepdims=keepdims) / freedom(x, axis, ddof, correction))
+        over(np.sum(np.square(distances(x, axis, mean)), axis, keepdims=keepdims), freedom(x, axis, ddof, correction)))
 composed(np.std, "The root of var.",
     lambda x, axis=None, *, ddof=0, keepdims=False, mean=None, correction=None:
         length(distances(x, axis, mean), axis=axis, keepdims=keepdims) / freedom(x, axis, ddof, correction) ** 0.5)
@@ -74,28 +71,52 @@ def distances(x: Array, axis: Axis, mean: Array) -> Array:
 
 def freedom(x: Array, axis: Axis, ddof: float, correction: float | None) -> Any:
     """How many entries are free to vary."""
-    return max(prod(np.shape(x)[i] for i in axes_of(x, axis)) - (ddof if correction is None else correction), 0)
+    return max(prod(np.shape(x)[i] for i in axes_of(x, axis)) - less(ddof, correction), 0)
 
 
-def without_nan(x: Array, extreme: Any, far: float, axis: Axis, keepdims: bool) -> Array:
-    """The extreme of what is not NaN; NaN where all is."""
-    x = x if hasattr(x, "dtype") else np.asarray(x)
-    if x.dtype.kind != "f":
-        return extreme(x, axis, keepdims=keepdims)
-    y = extreme(np.where(np.isnan(x), far, x), axis, keepdims=keepdims)
-    return np.where(np.all(np.isnan(x), axis=axis, keepdims=keepdims), nan, y)
+def less(ddof: float, correction: float | None) -> float:
+    """How many entries are not free to vary."""
+    if ddof and correction is not None:
+        raise DataError("var, std: ddof and correction are two names of one number; give one of them")
+    return ddof if correction is None else correction
+
+
+def wide(x: Array) -> Any:
+    """The dtype to count the entries of x in: its own, but float64 for float16, which ends at 65504."""
+    return np.dtype(float) if x.dtype == np.float16 else x.dtype
+
+
+def over(y: Array, n: Any) -> Array:
+    """y / n in the dtype of y, for a number n of entries."""
+    if y.dtype != np.float16:
+        return np.divide(y, n)
+    return np.divide(y, n if hasattr(n, "dtype") else np.float64(n)).astype(y.dtype)
+
+
+def share_of_numbers(g: Array, y: Array, x: Array, axis: Axis, keepdims: bool) -> Array:
+    """Give g to the entries of x that equal the extreme y, in equal parts; NaN equals nothing."""
+    hit = np.equal(x, spread(y, x, axis, keepdims))
+    many = np.maximum(np.sum(hit, axis, keepdims=True), 1)
+    return over(np.where(hit, spread(g, x, axis, keepdims), 0), many.astype(wide(y)))
+
+
+for extreme, formula in {np.nanmax: r"\max x", np.nanmin: r"\min x"}.items():
+    primitive(extreme, formula,
+        lambda g, y, x, axis=None, keepdims=False: share_of_numbers(g, y, x, axis, keepdims),
+        shapes="x without the axes given (kept with length 1 if keepdims), a scalar if axis is None",
+        example=f"tg.{extreme.__name__}([1., np.nan, 2.])")
 
 
 def numbers(x: Array, axis: Axis, mean: Array) -> Array:
     """How far what is not NaN is from its mean; 0 for NaN."""
     if mean is None:
-        mean = np.nansum(x, axis, keepdims=True) / np.maximum(count(x, axis, True), 1)
+        mean = over(np.nansum(real(x), axis, keepdims=True), np.maximum(count(x, axis, True), 1))
     return np.where(np.isnan(x), 0, x - mean)
 
 
 def count(x: Array, axis: Axis, keepdims: bool) -> Array:
-    """How many entries are not NaN, in the dtype of x."""
-    return np.sum(np.where(np.isnan(x), 0, np.ones_like(real(x))), axis, keepdims=keepdims)
+    """How many entries are not NaN."""
+    return np.sum(np.logical_not(np.isnan(x)), axis, keepdims=keepdims).astype(wide(real(x)))
 
 
 def numbers_free(x: Array, axis: Axis, ddof: float, keepdims: bool) -> Array:
@@ -114,6 +135,8 @@ def real(x: Array) -> Array:
 def average(x: Array, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
     """The mean, or the sum of weights times x over the sum of weights, which is returned too if asked for."""
     x = real(x)
+    if weights is None and not returned:
+        return np.mean(x, axis, keepdims=keepdims)
     if weights is None:
         weights = np.ones_like(x)
     elif np.shape(weights) != np.shape(x):
@@ -169,14 +192,15 @@ def slopes(f: Array, spacing: Any, axis: int, edge_order: int) -> Array:
         raise ShapeError(f"gradient: axis {axis} has {n} entries; edge_order={edge_order} needs {edge_order + 1}")
     if np.ndim(spacing) and np.shape(spacing) != (n,):
         raise ShapeError(f"gradient: axis {axis} needs {n} coordinates, not those of shape {np.shape(spacing)}")
-    d = np.diff(spacing) if np.ndim(spacing) else spacing * np.ones(n - 1, f.dtype)
+    d = np.diff(real(spacing)) if np.ndim(spacing) else spacing * np.ones(n - 1, f.dtype)
     s = (f[..., 1:] - f[..., :-1]) / d
     inner = (d[1:] * s[..., :-1] + d[:-1] * s[..., 1:]) / (d[1:] + d[:-1])
     first, last = s[..., :1], s[..., -1:]
     if edge_order == 2:
         first = first + (first - s[..., 1:2]) * (d[0] / (d[0] + d[1]))
         last = last + (last - s[..., -2:-1]) * (d[-1] / (d[-1] + d[-2]))
-    return np.moveaxis(np.concatenate((first, inner, last), -1), -1, axis)
+    y = np.moveaxis(np.concatenate((first, inner, last), -1), -1, axis)
+    return y if y.dtype == f.dtype else y.astype(f.dtype)
 
 
 @composition(np.linspace)
@@ -184,11 +208,16 @@ def linspace(
     start: Array, stop: Array, num: int = 50, endpoint: bool = True, retstep: bool = False, *, axis: int = 0
 ) -> Any:
     """So many numbers from start to stop, equally far apart, on a new axis; with retstep, how far, too."""
-    if num < 0:
+    if (num := index(num)) < 0:
         raise ShapeError(f"linspace: num must be at least 0, not {num}")
     start, stop = (x if isinstance(x, int | float) else real(x) for x in (start, stop))
     gap, steps = stop - start, num - bool(endpoint)
-    part = np.reshape(np.arange(num) / max(steps, 1), (num,) + (1,) * np.ndim(gap))
-    part = part.astype(getattr(gap, "dtype", float))
-    y = np.moveaxis(start * (1 - part) + stop * part, 0, axis)
-    return (y, gap / steps if steps > 0 else gap * nan) if retstep else y
+    i = np.reshape(np.arange(num, dtype=getattr(gap, "dtype", float)), (num,) + (1,) * np.ndim(gap))
+    step = gap / steps if steps > 0 else nan
+    if steps > 0:  # a step that is too small for a number is not multiplied by
+        y = np.where(np.any(np.equal(step, 0)), i / steps * gap, i * step) + start
+        y = np.where(np.equal(i, steps), stop, y)
+    else:
+        y = i * gap + start
+    y = np.moveaxis(y, 0, axis)
+    return (y, step) if retstep else y

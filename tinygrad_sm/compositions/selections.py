@@ -49,13 +49,13 @@ def checked(a: Any, n: int = 1, mode: str = "raise") -> Any:
     return a
 
 
-choice = primitive(checked, "i", None, name="choice", shapes="any")
+checked_choice = primitive(checked, "i", None, name="checked_choice", shapes="any")
 
 
 @composition(np.choose)
 def choose(a: Array, choices: Any, *, mode: str = "raise") -> Array:
     """For each entry the choice with the number that stands in a; where there is none, by mode: raise, wrap or clip."""
-    a, last = choice(a, n=len(choices), mode=mode), [*choices][-1:]
+    a, last = checked_choice(a, n=len(choices), mode=mode), [*choices][-1:]
     return np.select([np.equal(a, i) for i in range(len(choices))], choices, *last)
 
 

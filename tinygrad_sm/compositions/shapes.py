@@ -10,7 +10,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..composition import composed, composition
 from ..errors import DataError, ShapeError, UnsupportedError
-from ..primitive import Array
+from ..primitive import Array, Differentiable
 from ..rules.shapes import along, arrange, axes_of, frame, join, pile
 
 # fmt: off
@@ -168,7 +168,16 @@ def meshgrid(*x: Array, sparse: bool = False, indexing: str = "xy") -> tuple[Arr
     grids = [np.reshape(a, (1,) * (len(x) - np.ndim(a)) + np.shape(a)) for a in grids]
     if indexing == "xy" and len(x) > 1:
         grids = [np.swapaxes(a, 0, 1) for a in grids]
-    return tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    grids = grids if sparse else [*np.broadcast_arrays(*grids)]
+    tensors = [a for a in x if isinstance(a, Differentiable)]
+    if not tensors:
+        return tuple(map(np.copy, grids))
+    return tuple(np.copy(a) if isinstance(a, Differentiable) else as_constant(a, tensors[0]) for a in grids)
+
+
+def as_constant(a: Array, t: Array) -> Array:
+    """A copy of an array, as what t is: a Tensor that needs no gradient."""
+    return np.where(True, a, np.zeros_like(t, shape=(), dtype=a.dtype))
 
 
 @composition(np.array_split)

@@ -162,7 +162,8 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: Any) -> Any:
-        ndim = np.ndim(x)
+        x = array(x)
+        ndim = x.ndim
         if not (-ndim <= self.start_dim < ndim and -ndim <= self.end_dim < ndim):
             raise ShapeError(
                 f"Flatten: axes {self.start_dim} to {self.end_dim} do not exist in shape {np.shape(x)}"
