@@ -41,9 +41,9 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
             except TinygradError as error:
                 if not isinstance(error.__cause__, np.exceptions.AxisError):
                     raise
-                raise misfit(error.__cause__, composed, like(args)) from error.__cause__  # type: ignore
+                raise misfit(error.__cause__, composed, arrays_in(args)) from error.__cause__  # type: ignore
             except (ValueError, IndexError, TypeError) as error:  # another name would keep the graph alive
-                raise misfit(error, composed, like(args)) from error  # type: ignore[arg-type]
+                raise misfit(error, composed, arrays_in(args)) from error  # type: ignore[arg-type]
 
         vars(composed).update(name=function.__name__, shapes="")
         FUNCTIONS[function.__name__] = composed
@@ -53,10 +53,10 @@ def composition(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...,
     return register
 
 
-def like(args: Any) -> list[Any]:
-    """Arrays like those among the arguments, for a message that tells their shapes and dtypes."""
+def arrays_in(args: Any) -> list[Any]:
+    """The arrays and Tensors among the arguments, also in lists: what a message tells of."""
     parts = [x for a in args for x in (a if isinstance(a, list | tuple) else [a])]
-    return [np.empty(x.shape, x.dtype) for x in parts if hasattr(x, "__array_function__")]
+    return [x for x in parts if hasattr(x, "dtype")]
 
 
 def composed(function: Any, doc: str, definition: Callable[..., Any]) -> Callable[..., Any]:

@@ -228,7 +228,7 @@ def check_keywords(name: str, given: Iterable[str], offered: Collection[str]) ->
 
 def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
     """What NumPy raised, told with the op, what it was given and what it takes."""
-    arrays = [np.asarray(x) for x in values]
+    arrays = [x if hasattr(x, "dtype") else np.asarray(x) for x in values]
     if isinstance(error, TypeError):
         return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
     if isinstance(error, np.linalg.LinAlgError) and "dimension" not in str(error):

@@ -122,9 +122,9 @@ class Tensor(ArrayLike):
             value = value if value.dtype == self.dtype else value.astype(self.dtype)
         self._grad = value
 
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self._grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradient; if not set_to_none, and there is one, it becomes 0."""
+        self._grad = None if set_to_none or self._grad is None else np.zeros_like(self._data)
 
     def numpy(self) -> NDArray:
         """A copy of the data as an ndarray, out of the graph."""

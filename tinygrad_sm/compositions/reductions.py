@@ -213,11 +213,11 @@ def linspace(
     start, stop = (x if isinstance(x, int | float) else real(x) for x in (start, stop))
     gap, steps = stop - start, num - bool(endpoint)
     i = np.reshape(np.arange(num, dtype=getattr(gap, "dtype", float)), (num,) + (1,) * np.ndim(gap))
-    step = gap / steps if steps > 0 else nan
-    if steps > 0:  # a step that is too small for a number is not multiplied by
+    if steps > 0:
+        step = gap / steps  # one that is too small for a number is not multiplied by
         y = np.where(np.any(np.equal(step, 0)), i / steps * gap, i * step) + start
         y = np.where(np.equal(i, steps), stop, y)
     else:
-        y = i * gap + start
+        step, y = nan, i * gap + start
     y = np.moveaxis(y, 0, axis)
     return (y, step) if retstep else y

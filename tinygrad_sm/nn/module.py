@@ -216,7 +216,7 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the parameters' gradients; if not set_to_none, those that there are become 0."""
         for p in self.parameters():
-            p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros(p.shape, p.dtype))
+            p.zero_grad(set_to_none)
 
     # ---- its state ----
 

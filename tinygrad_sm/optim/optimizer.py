@@ -145,10 +145,7 @@ class Optimizer:
         """Forget the gradients of all parameters; if not set_to_none, those that there are become 0."""
         for group in self.param_groups:
             for p in group["params"]:
-                if set_to_none:
-                    p._grad = None
-                elif p.grad is not None:
-                    p.grad = Tensor(np.zeros(p.shape, p.dtype))
+                p.zero_grad(set_to_none)
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
