@@ -145,7 +145,10 @@ class Optimizer:
         """Forget the gradients of all parameters; if not set_to_none, those that there are become 0."""
         for group in self.param_groups:
             for p in group["params"]:
-                p.zero_grad(set_to_none)
+                if set_to_none:
+                    p._grad = None  # at every step: a call would cost more
+                else:
+                    p.zero_grad(set_to_none=False)
 
     def step(self) -> None:
         """Change every parameter that has a gradient; graphs that read one cannot be walked back then."""
