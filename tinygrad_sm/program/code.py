@@ -40,7 +40,7 @@ def in_library(module: str | None) -> bool:
         return False
     if root in LIBRARIES:
         return True
-    file = getattr(sys.modules.get(root), "__file__", None) or ""
+    file = str(getattr(sys.modules.get(root), "__dict__", {}).get("__file__"))  # a module may compute members
     return f"{os.sep}site-packages{os.sep}" in file or f"{os.sep}dist-packages{os.sep}" in file
 
 
