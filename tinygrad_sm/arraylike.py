@@ -183,9 +183,8 @@ def _operator(primitive: Primitive) -> Any:
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(other, ArrayLike):
-            if isinstance(other, OPERANDS):
-                return self._apply(primitive, (self, other), no_attrs)
-            return NotImplemented
+            known = isinstance(other, OPERANDS)
+            return self._apply(primitive, (self, other), no_attrs) if known else NotImplemented
         a, b = self._data, other._data
         try:
             y = run(a, b)

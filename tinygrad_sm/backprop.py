@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -139,13 +139,9 @@ class Step(NamedTuple):
 
 
 def walk(
-    root: Tensor,
-    seed: Any,
-    create_graph: bool = False,
-    keep: Collection[int] | None = None,
-    since: int = 0,
+    root: Tensor, seed: Any, create_graph: bool = False, keep: Collection[int] | None = None, since: int = 0,
     steps: list[Step] | None = None,
-) -> dict[Tensor, Any]:
+) -> dict[Tensor, Any]:  # fmt: skip
     """The backward pass: given dL/droot, dL/dleaf of every leaf under root, which was computed.
 
     It runs on ndarrays, or on Tensors, and so is recorded, if create_graph. If `keep` is given, the result is
@@ -153,13 +149,13 @@ def walk(
     are left out. Every edge is noted in `steps`, if given.
     """
     totals = {root: seed}
-    heap = [(-root._number, root)]  # the youngest is next: all that used it have gone before
+    heap: list[tuple[int, Tensor]] = []  # what waits; in a chain, nothing does
     asked: dict[Tensor, Any] = {}  # what is known of computed tensors, if somebody wants it
     watcher = current_mode().watcher
     notes = (() if steps is None else (steps.append,)) + (() if watcher is None else (watcher.passed,))
     unbroadcast = PRIMITIVES["sum_to"] if create_graph else sum_to
-    while heap:
-        t = heappop(heap)[1]
+    t: Tensor | None = root
+    while t is not None:
         g, number = totals.pop(t), t._number
         primitive, inputs, values, edges, attrs, _, _ = t._made
         if t._hooks is not None:
@@ -173,7 +169,7 @@ def walk(
             if keep is not None and number in keep:
                 asked[t] = g if create_graph else np.array(g)
             edges = [(rule, x) for rule, x in edges if wanted(x, keep, since)]
-        fits = primitive.fits
+        fits, following = primitive.fits, None
         for rule, x in edges:
             if x._number >= number:
                 raise stale(x, primitive)
@@ -187,7 +183,9 @@ def walk(
                 totals[x] = totals[x] + part
             elif x._made is not None:
                 totals[x] = part
-                heappush(heap, (-x._number, x))
+                if following is not None:
+                    heappush(heap, (-following._number, following))
+                following = x
             elif part is g or (part._data if create_graph else part).base is not None:
                 totals[x] = PRIMITIVES["copy"](part)  # a leaf's gradient shares no memory
             else:
@@ -195,6 +193,9 @@ def walk(
             if notes:
                 for note in notes:
                     note(Step(t, x, g, part, totals[x]))
+        t = following
+        if heap:  # the youngest is next: all that used it have gone before
+            t = heappop(heap)[1] if t is None else heappushpop(heap, (-t._number, t))[1]
     for x in totals:  # the leaves, which are all that is left
         if x._hooks is not None:
             totals[x] = hooked(x, totals[x], create_graph)

@@ -15,7 +15,7 @@ from .primitive import Primitive, filled, misfit
 
 __all__ = ["Tensor"]
 
-_AS_IT_IS = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
+_PLAIN = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
 _new = object.__new__
 
 
@@ -269,8 +269,8 @@ class Tensor(ArrayLike):
     def _apply(self, primitive: Primitive, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run a primitive on inputs, some of them Tensors, and record it if a gradient may be asked for."""
         rules = primitive.rules if primitive._arity > 0 else primitive.rules_for(len(inputs))
-        if len(inputs) == 1:
-            values: Any = (self._data,)
+        if inputs[0] is self and (len(inputs) == 1 or (len(inputs) == 2 and isinstance(inputs[1], _PLAIN))):
+            values: Any = (self._data,) + inputs[1:]  # noqa: RUF005 (it costs)
             edges: Any = ((rules[0], self),) if self._requires_grad and rules[0] else ()
         else:
             values, edges = [], []
@@ -279,10 +279,10 @@ class Tensor(ArrayLike):
                     values.append(x._data)
                     if x._requires_grad and rule is not None:
                         edges.append((rule, x))
-                elif isinstance(x, _AS_IT_IS):
+                elif isinstance(x, _PLAIN):
                     values.append(x)
                 else:
-                    xs = (x if isinstance(x, (Tensor, *_AS_IT_IS)) else np.asarray(plain(x)) for x in inputs)
+                    xs = (x if isinstance(x, (Tensor, *_PLAIN)) else np.asarray(plain(x)) for x in inputs)
                     return self._apply(primitive, tuple(xs), attrs)
             values = tuple(values)
         if attrs:
@@ -290,7 +290,7 @@ class Tensor(ArrayLike):
         try:
             y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
             if primitive.saves:
-                y, values = y[0], tuple(y[1:]) + values  # what it saved is read first
+                y, values = y[0], (y[1],) + values  # noqa: RUF005 (what it saved is read first)
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
