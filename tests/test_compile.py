@@ -249,6 +249,24 @@ def test_what_changes_takes_effect(name: str) -> None:
     twins.run(batches(5, seed=1))
 
 
+STATE_CHANGES = {
+    "one counts other steps": lambda state: state["step"].fill(30),
+    "one begins anew": lambda state: state["step"].fill(0),
+    "another count": lambda state: state.update(step=np.array(30.0, np.float32)),
+    "another array": lambda state: state.update(exp_avg_sq=state["exp_avg_sq"] * 4),
+    "written in place": lambda state: state["exp_avg"].fill(0.5),
+}
+
+
+@pytest.mark.parametrize("name", STATE_CHANGES)
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_changes_in_the_state_of_a_parameter_takes_effect(name: str, count: int) -> None:
+    twins = Twins(optimizer=lambda p: optim.Adam([*p][-count:], lr=0.1))
+    twins.run(batches(5))
+    twins.both(lambda s: STATE_CHANGES[name](s.opt.state[[*s.net.parameters()][-1]]))
+    twins.run(batches(5, seed=1))
+
+
 def test_a_schedule_takes_effect_without_a_new_recording_each_time() -> None:
     twins = Twins(optimizer=lambda p: optim.Adam(p, lr=0.1))
     schedules = [optim.lr_scheduler.StepLR(s.opt, 1, gamma=0.9) for s in (twins.eager, twins.compiled)]

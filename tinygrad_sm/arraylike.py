@@ -7,7 +7,7 @@ from operator import methodcaller
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 from . import ops
 from .errors import GradientError, UnsupportedError
@@ -188,7 +188,7 @@ def _operator(primitive: Primitive) -> Any:
         a, b = self._data, other._data
         try:
             y = run(a, b)
-            y = y if type(y) is ndarray else np.asarray(y)
+            y = y if type(y) is ndarray else asarray(y)
         except ValueError as error:
             raise misfit(error, primitive, (a, b)) from error
         if self._requires_grad and left:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy import ndarray
+from numpy import asarray, generic, ndarray  # where np.asarray would be looked up anew in each call
 
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Hook, Node, current_mode, hooked, now, tracing, walk, within
@@ -15,7 +15,7 @@ from .primitive import Primitive, filled, misfit
 
 __all__ = ["Tensor"]
 
-_PLAIN = (np.ndarray, np.generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
+_PLAIN = (ndarray, generic, float, int, type(None))  # Python numbers have a weak dtype, and keep it
 _new = object.__new__
 
 
@@ -282,7 +282,7 @@ class Tensor(ArrayLike):
                 elif isinstance(x, _PLAIN):
                     values.append(x)
                 else:
-                    xs = (x if isinstance(x, (Tensor, *_PLAIN)) else np.asarray(plain(x)) for x in inputs)
+                    xs = (x if isinstance(x, (Tensor, *_PLAIN)) else asarray(plain(x)) for x in inputs)
                     return self._apply(primitive, tuple(xs), attrs)
             values = tuple(values)
         if attrs:
@@ -300,7 +300,7 @@ class Tensor(ArrayLike):
             if (watcher := current_mode().watcher) is not None:
                 watcher.made(y, primitive, inputs, attrs)
             return y
-        y = y if type(y) is ndarray else np.asarray(y)
+        y = y if type(y) is ndarray else asarray(y)
         if (kind := y.dtype.kind) != "f":
             edges = []  # integers have no derivative
             if kind not in "iub":
@@ -331,7 +331,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
     if isinstance(data, Tensor) and dtype is not None and data.dtype != dtype:
         data = data.astype(dtype=dtype)  # an op, which is recorded where a program is
     try:
-        array = data._data if isinstance(data, Tensor) else np.asarray(plain(data))
+        array = data._data if isinstance(data, Tensor) else asarray(plain(data))
     except ValueError as error:
         raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
     for kind in (array.dtype, np.dtype(dtype or array.dtype)):
@@ -349,8 +349,8 @@ def _constant(array: NDArray) -> Tensor:
 
 def _wrapped(result: Any) -> Any:
     """Numeric arrays as constants, also within a tuple; whatever else NumPy gives as it is."""
-    if isinstance(result, (np.ndarray, np.number, np.bool_)) and result.dtype.kind in "fiub":
-        return _constant(np.asarray(result))
+    if isinstance(result, (ndarray, generic)) and result.dtype.kind in "fiub":
+        return _constant(asarray(result))
     return tuple(map(_wrapped, result)) if type(result) is tuple else result
 
 

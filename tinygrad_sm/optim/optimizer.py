@@ -178,7 +178,7 @@ class Optimizer:
                     arrays = filled(group["weight_decay"], dtype), *numbers
                     tracer.stepped(self, group, p, state, arrays)
                 if t:
-                    state["step"][...] = t
+                    state["step"][()] = t
                 if plain:  # which is what change() does then, without its questions
                     update(data, g, d, state, group, numbers)
                 else:

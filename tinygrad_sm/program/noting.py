@@ -64,6 +64,9 @@ class Notes:
         now = dict(items)
         keys = [key if isinstance(key, str) else id(key) for key in now]
         self._note(name, "items", tuple(keys))
+        if watch and now and name.startswith(STATE) and all(isinstance(key, str) for key in now):
+            self._by_name(items, now)  # as an optimiser reads it, and that is quicker
+            watch = False
         if not watch:
             test = ""
         elif not now:

@@ -106,14 +106,9 @@ class Numbers:
     settings: Any = None  # those of the group at the step
     counts: list[Any] = field(default_factory=list)  # the arrays that count the steps
 
-    def current(self) -> tuple[float, ...] | None:
-        """The numbers of the next step; None if the steps are no longer counted alike."""
-        t = 0
-        if self.counts:
-            counted = self.counts[0].item()
-            if [count.item() for count in self.counts].count(counted) != len(self.counts):
-                return None
-            t = counted + self.ahead + 1
+    def current(self) -> tuple[float, ...]:
+        """The numbers of the next step."""
+        t = self.counts[0].item() + self.ahead + 1 if self.counts else 0
         return self.group["weight_decay"], *self.optimizer.numbers(t, self.group)
 
     def check_settings(self) -> None:
@@ -128,7 +123,7 @@ class Numbers:
         """Count the step."""
         t = self.counts[0].item() + 1
         for count in self.counts:
-            count.fill(t)
+            count[()] = t
 
 
 def settings(group: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import hashlib
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Version:
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
         self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` gets
-        self._values: list[Any] = [()] * len(self.sources)  # what is in them
+        self._values = [(nan,) * len(arrays) for arrays in self._numbers]  # what is in them
         self.settings_are_read = False
         self._verify(recording, program, emitted, [*numbers, *added_to])
         self.program = without_values(program)
@@ -167,13 +168,12 @@ class Version:
             t._changed()
 
     def _refresh(self, i: int) -> bool:
-        """Put the numbers of the next step into their arrays; False if they are not of one step."""
+        """Put the numbers of the next step into their arrays."""
         values = self.sources[i].current()
-        if values is None:
-            return False
         if values != self._values[i]:
-            for array, value in zip(self._numbers[i], values, strict=True):
-                array.fill(value)
+            for array, value, before in zip(self._numbers[i], values, self._values[i], strict=True):
+                if value != before:  # most are those of the step before
+                    array[()] = value  # a fifth of the time of fill()
             self._values[i] = values
         return True
 
@@ -214,7 +214,11 @@ class Version:
             f"({name(s.group)} == {name(before)} or self._settings_hold({i}))"
             for i, (s, before) in enumerate(zip(self.sources, self._settings, strict=True))
         ]
-        tests += [f"self._refresh({i})" for i, source in enumerate(self.sources) if source.counts]
+        for i, source in enumerate(self.sources):
+            if len(source.counts) > 1:  # of one step, as all are counted alike
+                tests.append(" == ".join(f"{name(count)}.item()" for count in source.counts))
+            if source.counts:
+                tests.append(f"self._refresh({i})")
         tests += ["self._contents_hold()"] * bool(self._contents)
         lines = ["try:", f"    if not ({' and '.join(tests)}):", "        return CHANGED"]
         lines += ["except Exception:", "    return CHANGED"]  # what is there cannot even be compared
