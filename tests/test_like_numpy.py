@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from typing import Any
@@ -372,6 +373,29 @@ def test_copysign_of_any_dtype(dtype: Any, sign: Any) -> None:
     ):
         assert found.dtype == expected.dtype
         assert found.data.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int64, np.float16, np.float32, np.bool_])
+def test_sigmoid_of_any_dtype(dtype: Any) -> None:
+    least = np.iinfo(dtype).min if np.issubdtype(dtype, np.signedinteger) else 0
+    x = np.array([least, 1, 0], dtype)
+    wide = x.astype(np.float64)
+    with np.errstate(over="ignore"):
+        expected = (1 / (1 + np.exp(-wide))).astype(np.exp(x).dtype)
+    for found in (tg.sigmoid(x), tg.sigmoid(tg.Tensor(x)).data):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=2 * np.finfo(found.dtype).eps, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_erf_keeps_the_dtype(dtype: Any) -> None:
+    pytest.importorskip("scipy")
+    x = tg.Tensor(np.array([-1.0, 0.5], dtype), requires_grad=True)
+    y = tg.erf(x)
+    y.sum().backward()
+    assert y.dtype == x.grad.dtype == dtype
+    exact = [math.erf(value) for value in x.data.tolist()]
+    np.testing.assert_allclose(y.data, exact, rtol=2 * np.finfo(dtype).eps)
 
 
 SPANS = [

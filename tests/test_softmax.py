@@ -714,6 +714,32 @@ def test_what_is_refused_says_row_and_remedy(name: str, recorded: bool) -> None:
         tg.softmax_cross_entropy(leaf(z) if recorded else z, t, **options)
 
 
+NO_NUMBERS = {
+    "complex": (np.array([[1j, 2.0]]), DtypeError, ["complex128"]),
+    "text": ([["a", "b"]], DtypeError, ["<U1"]),
+    "dates": (np.array([["2020-01-01", "2020-01-02"]], "M8[D]"), DtypeError, ["datetime64"]),
+    "objects": (np.array([[1, 2]], object), DtypeError, ["object"]),
+    "ragged": ([[1.0, 2.0], [3.0]], ShapeError, ["not an array of numbers"]),
+}
+OF_LOGITS = {
+    "softmax": tg.softmax,
+    "log_softmax": tg.log_softmax,
+    "logsumexp": tg.logsumexp,
+    "softmax_cross_entropy": lambda z: tg.softmax_cross_entropy(z, [0]),
+    "composed_softmax_cross_entropy": lambda z: tg.composed_softmax_cross_entropy(z, [0]),
+    "sigmoid_binary_cross_entropy": lambda z: tg.sigmoid_binary_cross_entropy(z, [[0.0, 1.0]]),
+    "nll_loss": lambda z: tg.nll_loss(z, [0]),
+}
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+@pytest.mark.parametrize("name", OF_LOGITS)
+def test_logits_are_real_numbers(name: str, kind: str) -> None:
+    data, error, words = NO_NUMBERS[kind]
+    with refused(error, f"{name}:", *words):
+        OF_LOGITS[name](data)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, *FLOATS])
 @pytest.mark.parametrize("k", [2, 11, 1000])
 def test_rows_that_sum_to_1_as_well_as_their_dtype_allows_are_distributions(k: int, dtype: Any) -> None:

@@ -67,7 +67,7 @@ def composed_softmax_cross_entropy(z: Array, targets: Array, shift: bool = False
     >>> composed_softmax_cross_entropy(np.array([[2.0, 1.0, 0.1]]), np.array([0]))
     np.float64(0.41703001627783...)
     """
-    z = z if isinstance(z, Differentiable) else floating(z)
+    z = z if isinstance(z, Differentiable) else floating(z, "composed_softmax_cross_entropy")
     k = z.shape[-1]
     if np.shape(targets) != z.shape:
         targets = one_hot(targets, shape=z.shape, dtype=z.dtype)
@@ -101,8 +101,8 @@ def sigmoid_binary_cross_entropy(z: Array, targets: Array, reduction: str = "mea
     >>> sigmoid_binary_cross_entropy(np.array([2.0, -1.0]), np.array([1.0, 0.0]))
     np.float64(0.22009484928059...)
     """
-    z = z if isinstance(z, Differentiable) else floating(z)
     name = "sigmoid_binary_cross_entropy"
+    z = z if isinstance(z, Differentiable) else floating(z, name)
     if np.shape(targets) != z.shape:
         raise ShapeError(f"{name}: targets of shape {np.shape(targets)} do not fit logits of shape {z.shape}")
     t: Array = targets if isinstance(targets, Differentiable) else np.asarray(targets, z.dtype)
@@ -122,7 +122,7 @@ def nll_loss(
     >>> nll_loss(np.log([[0.5, 0.25, 0.25]]), np.array([0]))
     np.float64(0.6931471805599453)
     """
-    log_a = log_a if isinstance(log_a, Differentiable) else floating(log_a)
+    log_a = log_a if isinstance(log_a, Differentiable) else floating(log_a, "nll_loss")
     if np.ndim(targets) == log_a.ndim:
         raise ShapeError(f"nll_loss: class indices have one axis less than log_a of shape {log_a.shape}")
     rows = to_rows(log_a, axis, "nll_loss")

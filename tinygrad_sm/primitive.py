@@ -189,7 +189,7 @@ def fused(
     """
 
     def value(*inputs: Any, **attrs: Any) -> Any:
-        return kernel(*map(np.asarray, inputs), **attrs)[0]
+        return kernel(*(real(x, op.__name__) for x in inputs), **attrs)[0]
 
     op = Primitive(name, value, formula, rules, run=kernel, definition=definition, **about)
     PRIMITIVES[name] = FUNCTIONS[public or name] = op
@@ -236,6 +236,18 @@ def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
     kind = ShapeError if isinstance(error, ValueError) else BoundsError
     given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
     return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")
+
+
+def real(data: Any, name: str, dtype: Any = None) -> Any:
+    """Data as an array of real numbers, or the error that says who was given what."""
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ShapeError(f"{name}: the data is not an array of numbers: {error}") from None
+    for kind in (array.dtype, np.dtype(dtype or array.dtype)):
+        if kind.kind not in "fiub":
+            raise DtypeError(f"{name}: dtype {kind} is not one of real numbers (float, int or bool)")
+    return array if dtype is None else array.astype(dtype, copy=False)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:

@@ -21,7 +21,7 @@ from numpy import exp, log1p, multiply, ndarray  # where np.exp would be looked 
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DataError
-from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive
+from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive, real
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
@@ -53,9 +53,9 @@ def columns(m: Array, k: int) -> Array:
     return m.repeat(k).reshape(-1, k) if k < NARROW and len(m) * k <= BUFFER else m[:, None]
 
 
-def floating(z: Array) -> Array:
+def floating(z: Array, name: str) -> Array:
     """Logits as an array of floating-point numbers."""
-    z = np.asarray(z)
+    z = real(z, name)
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 
@@ -188,19 +188,19 @@ class ByDistribution:
 
 def softmax(z: Array, axis: int = -1) -> Array:
     """The probabilities."""
-    z = floating(z)
+    z = floating(z, "softmax")
     return from_rows(Rows(to_rows(z, axis)).a(), z, axis)
 
 
 def log_softmax(z: Array, axis: int = -1) -> Array:
     """Their logarithms, also where they are too small to be told from 0."""
-    z = floating(z)
+    z = floating(z, "log_softmax")
     return from_rows(Rows(to_rows(z, axis)).log_a(), z, axis)
 
 
 def logsumexp(z: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """ln sum e^z, without overflow, and right also where it is nearly 0."""
-    z = floating(z)
+    z = floating(z, "logsumexp")
     axes = tuple(range(z.ndim)) if axis is None else normalize_axis_tuple(axis, z.ndim)
     moved = np.moveaxis(z, axes, range(-len(axes), 0))
     rows = moved.reshape(-1, prod(z.shape[i] for i in axes))
@@ -228,7 +228,7 @@ def kernel(
         share, n, shared = known
         if (ignore_index is None or (type(ignore_index) is int and ignore_index < 0)) and legal(t, len(shared[3])):
             return share.dot(saved.losses(z, shared[0] + t, None, n, shared)), saved
-    rows, t = to_rows(z := floating(z), axis), np.asarray(t)
+    rows, t = to_rows(z := floating(z, "softmax_cross_entropy"), axis), np.asarray(t)
     t, kept = checked(z, t, label_smoothing, weight, ignore_index, axis)
     c = factors(t, kept, weight, rows.dtype)
     n = divisor(t, c, reduction)

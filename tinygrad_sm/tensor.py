@@ -11,7 +11,7 @@ from numpy import asarray, generic, ndarray  # where np.asarray would be looked 
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Hook, Node, current_mode, hooked, now, tracing, walk, within
 from .errors import DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import Primitive, filled, misfit
+from .primitive import Primitive, filled, misfit, real
 
 __all__ = ["Tensor"]
 
@@ -330,14 +330,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
         raise UnsupportedError(f"a new Tensor of {data.label} would lose its gradient; use it, or .detach()")
     if isinstance(data, Tensor) and dtype is not None and data.dtype != dtype:
         data = data.astype(dtype=dtype)  # an op, which is recorded where a program is
-    try:
-        array = data._data if isinstance(data, Tensor) else asarray(plain(data))
-    except ValueError as error:
-        raise ShapeError(f"Tensor: the data is not an array of numbers: {error}") from None
-    for kind in (array.dtype, np.dtype(dtype or array.dtype)):
-        if kind.kind not in "fiub":
-            raise DtypeError(f"Tensor: dtype {kind} is not one of real numbers (float, int or bool)")
-    return array if dtype is None else array.astype(dtype, copy=False)
+    return real(data._data if isinstance(data, Tensor) else plain(data), "Tensor", dtype)  # type: ignore
 
 
 def _constant(array: NDArray) -> Tensor:
