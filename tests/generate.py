@@ -92,6 +92,10 @@ OPERATORS = "".join(
     f"    def __{name}__(self, other: Any, /) -> {'Any' if 'divmod' in name else 'Tensor'}: ...\n"
     for name in [*ARITHMETIC, *(f"r{name}" for name in ARITHMETIC), "lt", "le", "gt", "ge"]
 )
+OPERATORS += "".join(
+    f"    def __{name}__(self) -> Tensor: ...\n" for name in ["neg", "pos", "abs", "invert"]
+)
+SIZES = "".join(f"    @property\n    def {name}(self) -> int: ...\n" for name in ["itemsize", "nbytes"])
 
 
 def rest_of(others: list[inspect.Parameter]) -> list[str]:
@@ -168,7 +172,7 @@ def stub() -> str:
         + "\nclass Methods:\n"
         + '    """The functions of one array, as methods."""\n\n    __slots__ = ()\n'
     )
-    text += "".join(method_stub(name, f) for name, f in sorted(methods.items())) + OPERATORS + "\n"
+    text += "".join(method_stub(name, f) for name, f in sorted(methods.items())) + OPERATORS + SIZES + "\n"
     text += "".join(function_stub(name, f) for name, f in sorted(functions.items()))
     return text + f"\n__all__ = {ops.__all__!r}\n"
 

@@ -398,6 +398,28 @@ def test_erf_keeps_the_dtype(dtype: Any) -> None:
     np.testing.assert_allclose(y.data, exact, rtol=2 * np.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (4, 2, 3), (0, 2)])
+def test_what_arrays_say_of_themselves(shape: tuple[int, ...]) -> None:
+    x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    t = tg.Tensor(x, requires_grad=True)
+    assert (t.nbytes, t.itemsize, len(t)) == (x.nbytes, x.itemsize, len(x))
+    (t.mT * x.mT).sum().backward()
+    assert np.array_equal(t.mT.data, x.mT)
+    assert np.array_equal(t.grad.data, x)
+
+
+def test_signs_of_one_tensor() -> None:
+    x = leaf([1.5, -2.0, 0.0])
+    (np.array([1.0, 10.0, 100.0]) * (-x + 2 * +x + 3 * abs(x))).sum().backward()
+    assert x.grad.tolist() == [4.0, -20.0, 100.0]
+    assert (~tg.Tensor([True, False])).tolist() == [False, True]
+    assert (~tg.Tensor([5, -1])).tolist() == [-6, 0]
+    with pytest.raises(DtypeError, match="invert"):
+        np.invert(x)
+    with pytest.raises(DtypeError, match="negative"):
+        np.negative(tg.Tensor([True]))
+
+
 SPANS = [
     (-np.inf, 1.0), (1.0, np.inf), (0.0, np.nan), (0.1, 0.7), (-3.0, 1e-3), (0.0, 5e-324), (2.0, 2.0),
     (-1e300, 1e300),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from operator import methodcaller
+from operator import attrgetter, methodcaller
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,11 @@ class ArrayLike(ops.Methods, Differentiable):
         """The axes in reverse order."""
         return PRIMITIVES["transpose"](self)
 
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        return FUNCTIONS["matrix_transpose"](self)
+
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """The same entries in another shape, given as numbers or as a tuple; -1 stands for what is left."""
         return FUNCTIONS["reshape"](self, shape[0] if len(shape) == 1 else shape, **options)
@@ -87,18 +92,6 @@ class ArrayLike(ops.Methods, Differentiable):
         return (self[i] for i in range(len(self._data)))
 
     __hash__ = object.__hash__
-
-    def __neg__(self) -> Any:
-        return PRIMITIVES["negative"](self)
-
-    def __pos__(self) -> Any:
-        return PRIMITIVES["copy"](self)
-
-    def __abs__(self) -> Any:
-        return DISPATCH[np.absolute](self)
-
-    def __invert__(self) -> Any:
-        return np.invert(self)
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -215,6 +208,7 @@ ARITHMETIC = {
     "matmul": np.matmul, "mod": np.remainder, "floordiv": np.floor_divide, "and": np.bitwise_and,
     "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
 }  # fmt: skip
+UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 COMPARISONS = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal,
@@ -223,3 +217,7 @@ for _name, _ufunc in (ARITHMETIC | COMPARISONS).items():
     setattr(ArrayLike, f"__{_name}__", _operator(DISPATCH[_ufunc]))  # type: ignore[arg-type]
 for _name, _ufunc in ARITHMETIC.items():
     setattr(ArrayLike, f"__r{_name}__", _reflected(DISPATCH[_ufunc]))  # type: ignore[arg-type]
+for _name, _ufunc in UNARY.items():
+    setattr(ArrayLike, f"__{_name}__", DISPATCH[_ufunc])
+for _name in "itemsize", "nbytes":
+    setattr(ArrayLike, _name, property(attrgetter(f"_data.{_name}")))
