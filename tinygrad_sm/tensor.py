@@ -301,7 +301,7 @@ class Tensor(ArrayLike):
                 watcher.made(y, primitive, inputs, attrs)
             return y
         y = y if type(y) is ndarray else asarray(y)
-        if (kind := y.dtype.kind) != "f":
+        if not (y.dtype is self._data.dtype and self._requires_grad) and (kind := y.dtype.kind) != "f":
             edges = []  # integers have no derivative
             if kind not in "iub":
                 raise DtypeError(f"{primitive.name}: the result has dtype {y.dtype}, not real numbers")
