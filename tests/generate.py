@@ -211,9 +211,7 @@ def rules_of(op: Primitive) -> list[str]:
     lines = []
     for name, rule in zip(inputs, op.rules, strict=False):
         source = rule_source(rule).replace("( ", "(")
-        if rule is not None and chr(10) in source:  # a function, which says what it gives
-            source = (inspect.getdoc(rule) or rule.__name__).splitlines()[0].rstrip(".")
-        lines.append(f"  - dL/d{name} = `{source}`")
+        lines.append(f"  - dL/d{name} = `{source if chr(10) not in source else rule.__name__}`")
     return lines
 
 

@@ -793,3 +793,57 @@ def test_what_a_hook_returned_for_two_leaves_is_copied() -> None:
     shared += 1
     assert x.grad.data.tolist() == y.grad.data.tolist() == [1, 1]
     assert not np.shares_memory(x.grad.data, y.grad.data)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_tensors_that_wait(seed: int) -> None:
+    """Graphs in which several tensors wait at once, against a step in the complex plane, which is exact."""
+    rng = np.random.default_rng(seed)
+    steps = [(rng.integers(3), *rng.integers(max(0, n - 40), n, 2)) for n in range(6, 200)]
+
+    def f(x: Any, look: Any = lambda found: None) -> Any:
+        found = [x[i] for i in range(6)]
+        for kind, i, j in steps:
+            a, b = found[i], found[j]
+            found.append((a + 0.5 * b, a * b / 2, np.sin(a) + b / 3)[kind])
+            look(found[-1])
+        return sum(found[-20:])
+
+    def reached(t: Any) -> set[Any]:
+        """What t was computed from, of that which was looked at."""
+        seen, waiting = set(), [t]
+        while waiting:
+            if (x := waiting.pop()) not in seen:
+                seen.add(x)
+                waiting += [y for y in x.node.inputs if isinstance(y, tg.Tensor) and y.node]
+        return {x for x in seen if x._hooks}
+
+    x = rng.normal(size=6)
+    exact = [f(x + 1e-30j * np.eye(6)[i]).imag / 1e-30 for i in range(6)]
+    t = leaf(x)
+    f(t).backward()
+    np.testing.assert_allclose(t.grad.data, exact, rtol=1e-12, atol=1e-12)
+    for create_graph in (False, True):
+        calls: list[int] = []
+        hooked = f(leaf(x), lambda found, calls=calls: found.register_hook(lambda _: calls.append(1)))
+        hooked.backward(create_graph=create_graph)
+        assert len(calls) == len(reached(hooked))  # each once, when all that used it had gone before
+
+
+@pytest.mark.usefixtures("broken")  # which puts the tables back
+@pytest.mark.parametrize("second", [None, "text", [1.0, 2.0]], ids=str)
+def test_a_fused_op_takes_what_its_kernel_takes(second: Any) -> None:
+    """Also what is no number, on arrays as on tensors; a kernel gives a pair."""
+
+    def rule(g: Any, y: Any, saved: Any, x: Any, how: Any) -> Any:
+        return g * saved
+
+    about: dict[str, Any] = {"definition": lambda x, how: x * 2, "rules": (rule, None)}
+    double = tg.fused("double", "2x", kernel=lambda x, how: [x * 2, 2.0], **about)
+    x = leaf([1.0, 2.0])
+    double(x, second).sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    assert double(np.array([1.0, 2.0]), second).tolist() == [2.0, 4.0]
+    triple = tg.fused("triple", "3x", kernel=lambda x, how: (x * 3, 3.0, how), **about)
+    with pytest.raises(ValueError, match="unpack"):
+        triple(x, second)

@@ -267,6 +267,78 @@ def test_what_changes_in_the_state_of_a_parameter_takes_effect(name: str, count:
     twins.run(batches(5, seed=1))
 
 
+class ByPlace(optim.Optimizer):
+    """It reads its state by the places of what it holds, not by name."""
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params, {"lr": 0.1, "weight_decay": 0.0, "maximize": False})
+
+    def begin(self, p: Any, group: Any) -> Any:
+        return {"fast": np.zeros_like(p), "slow": np.zeros_like(p)}
+
+    def update(self, p: Any, g: Any, d: Any, state: Any, group: Any, numbers: Any) -> None:
+        fast, slow = state.values()
+        fast *= 0.5
+        fast += g
+        slow *= 0.9
+        slow += fast
+        p -= np.multiply(slow, numbers[0], out=d)
+
+
+def test_the_order_of_a_state_takes_effect() -> None:
+    twins = Twins(optimizer=ByPlace)
+    twins.run(batches(4))
+    for training in (twins.eager, twins.compiled):
+        for state in training.opt.state.values():
+            turned = dict(reversed(state.items()))
+            state.clear()
+            state.update(turned)
+    twins.run(batches(4, seed=1))
+
+
+class Key(enum.StrEnum):
+    STEP, EXP_AVG, EXP_AVG_SQ = "step", "exp_avg", "exp_avg_sq"
+
+
+@pytest.mark.parametrize("key", [Key, np.str_])
+def test_names_in_a_state_that_are_texts_of_other_types(key: Any) -> None:
+    twins = Twins(optimizer=lambda p: optim.Adam(p, lr=0.1))
+    for training in (twins.eager, twins.compiled):
+        Training.step(training, *batches(1)[0])
+        loaded = training.opt.state_dict()
+        states = loaded["state"].items()
+        loaded["state"] = {i: {key(name): array for name, array in state.items()} for i, state in states}
+        training.opt.load_state_dict(loaded)
+    twins.run(batches(8))
+    assert twins.step.versions == 1
+
+
+@pytest.mark.parametrize("name", ["sgd", "nesterov", "adam", "adamw", "rmsprop", "adagrad"])
+@pytest.mark.parametrize("setting", ["lr", "weight_decay"])
+def test_a_setting_of_lower_precision_takes_effect(name: str, setting: str) -> None:
+    twins = Twins(optimizer=OPTIMIZERS[name], dtype=np.float64)
+    twins.both(lambda s: s.opt.param_groups[0].update({setting: 0.1}))
+    twins.run(batches(5))
+    twins.both(lambda s: s.opt.param_groups[0].update({setting: np.float16(0.1)}))
+    twins.run(batches(5, seed=1))
+
+
+def test_settings_that_cannot_be_taken_leave_nothing_behind() -> None:
+    twins = Twins(optimizer=lambda p: optim.SGD(p, lr=0.1, weight_decay=0.1))
+    for lr, decay in ((0.1, 0.1), (0.1, 0.1), (0.2, 0.15), (0.1, 0.1)):
+        twins.both(lambda s, lr=lr, decay=decay: s.opt.param_groups[0].update(lr=lr, weight_decay=decay))
+        twins.run(batches(2))
+    for wrong in (10**400, "a tenth"):
+        twins.compiled.opt.param_groups[0].update(lr=wrong, weight_decay=0.9)
+        before = copy.deepcopy(twins.compiled.net.state_dict())
+        with pytest.raises((OverflowError, ValueError)):
+            twins.step(*batches(1)[0])
+        assert_same(before, twins.compiled.net.state_dict())
+        twins.both(lambda s: s.opt.param_groups[0].update(lr=0.1, weight_decay=0.1))
+        twins.both(lambda s: s.opt.zero_grad())
+        twins.run(batches(3, seed=2))
+
+
 def test_a_schedule_takes_effect_without_a_new_recording_each_time() -> None:
     twins = Twins(optimizer=lambda p: optim.Adam(p, lr=0.1))
     schedules = [optim.lr_scheduler.StepLR(s.opt, 1, gamma=0.9) for s in (twins.eager, twins.compiled)]

@@ -398,6 +398,11 @@ def test_erf_keeps_the_dtype(dtype: Any) -> None:
     np.testing.assert_allclose(y.data, exact, rtol=2 * np.finfo(dtype).eps)
 
 
+def test_erf_of_complex_numbers_is_left_to_scipy() -> None:
+    x = np.array([1 + 1j, 2.0])
+    assert np.array_equal(tg.erf(x), pytest.importorskip("scipy.special").erf(x))
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (4, 2, 3), (0, 2)])
 def test_what_arrays_say_of_themselves(shape: tuple[int, ...]) -> None:
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)

@@ -219,5 +219,5 @@ for _name, _ufunc in ARITHMETIC.items():
     setattr(ArrayLike, f"__r{_name}__", _reflected(DISPATCH[_ufunc]))  # type: ignore[arg-type]
 for _name, _ufunc in UNARY.items():
     setattr(ArrayLike, f"__{_name}__", DISPATCH[_ufunc])
-for _name in "itemsize", "nbytes":
-    setattr(ArrayLike, _name, property(attrgetter(f"_data.{_name}")))
+for _name, _doc in {"itemsize": "The bytes of one entry.", "nbytes": "The bytes of all entries."}.items():
+    setattr(ArrayLike, _name, property(attrgetter(f"_data.{_name}"), doc=_doc))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import MethodType
 from typing import Any
 
@@ -116,7 +116,8 @@ class Primitive:
     def rules_for(self, count: int) -> Sequence[Rule | None]:
         """One rule for each of so many inputs, called alike for every kind of primitive."""
         if self.variadic:
-            return [partial(_at, self.rules[0], i) for i in range(count)]  # type: ignore[arg-type]
+            rule: Any = self.rules[0]
+            return [lambda g, y, *x, i=i, **attrs: rule(g, y, i, *x, **attrs) for i in range(count)]
         return self.rules if self.differentiable else [None] * count
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -141,10 +142,6 @@ class Primitive:
         from .reference import describe
 
         return describe(self)
-
-
-def _at(rule: Rule, i: int, g: Any, y: Any, *inputs: Any, **attrs: Any) -> Any:
-    return rule(g, y, i, *inputs, **attrs)
 
 
 def primitive(
@@ -189,7 +186,7 @@ def fused(
     """
 
     def value(*inputs: Any, **attrs: Any) -> Any:
-        return kernel(*(real(x, op.__name__) for x in inputs), **attrs)[0]
+        return kernel(*(as_array(x, op.__name__) for x in inputs), **attrs)[0]
 
     op = Primitive(name, value, formula, rules, run=kernel, definition=definition, **about)
     PRIMITIVES[name] = FUNCTIONS[public or name] = op
@@ -233,17 +230,22 @@ def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
         return DtypeError(f"{primitive.name}: not for {' and '.join(str(a.dtype) for a in arrays)} ({error})")
     if isinstance(error, np.linalg.LinAlgError) and "dimension" not in str(error):
         return LinAlgError(f"{primitive.name}: {error}")
-    kind = ShapeError if isinstance(error, ValueError) else BoundsError
     given, takes = " and ".join(str(a.shape) for a in arrays), primitive.shapes or "what NumPy takes"
-    return kind(f"{primitive.name}: not for shape {given}; it takes {takes} ({error})")
+    text = f"{primitive.name}: not for shape {given}; it takes {takes} ({error})"
+    return ShapeError(text) if isinstance(error, ValueError) else BoundsError(text)
+
+
+def as_array(data: Any, name: str) -> Any:
+    """Data as an array, or the error that says who was given lists of several lengths."""
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise ShapeError(f"{name}: the data is not an array of numbers: {error}") from None
 
 
 def real(data: Any, name: str, dtype: Any = None) -> Any:
     """Data as an array of real numbers, or the error that says who was given what."""
-    try:
-        array = np.asarray(data)
-    except ValueError as error:
-        raise ShapeError(f"{name}: the data is not an array of numbers: {error}") from None
+    array = as_array(data, name)
     for kind in (array.dtype, np.dtype(dtype or array.dtype)):
         if kind.kind not in "fiub":
             raise DtypeError(f"{name}: dtype {kind} is not one of real numbers (float, int or bool)")

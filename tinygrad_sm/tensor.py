@@ -285,17 +285,17 @@ class Tensor(ArrayLike):
                     xs = (x if isinstance(x, (Tensor, *_PLAIN)) else asarray(plain(x)) for x in inputs)
                     return self._apply(primitive, tuple(xs), attrs)
             values = tuple(values)
-        if attrs:
-            attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()}
+        attrs = {name: plain(value, ArrayLike.__array__) for name, value in attrs.items()} if attrs else attrs
         try:
             y = primitive.run(*values, **attrs) if attrs else primitive.run(*values)
-            if primitive.saves:
-                y, values = y[0], (y[1],) + values  # noqa: RUF005 (what it saved is read first)
         except TinygradError:
             raise
         except (ValueError, IndexError, TypeError) as error:
             raise misfit(error, primitive, values) from error
-        if not primitive.differentiable:
+        if primitive.saves:
+            y, saved = y
+            values = (saved,) + values  # noqa: RUF005
+        elif not primitive.differentiable:
             y = _wrapped(y)
             if (watcher := current_mode().watcher) is not None:
                 watcher.made(y, primitive, inputs, attrs)

@@ -64,17 +64,18 @@ class Notes:
         now = dict(items)
         keys = [key if isinstance(key, str) else id(key) for key in now]
         self._note(name, "items", tuple(keys))
-        if watch and now and name.startswith(STATE) and all(isinstance(key, str) for key in now):
-            self._by_name(items, now)  # as an optimiser reads it, and that is quicker
-            watch = False
+        things: tuple[Any, ...] = (items, now, list(now), list(now.values()))
         if not watch:
             test = ""
         elif not now:
             test = "not {0}"
+        elif len(now) <= FEW and all(type(key) is str for key in now):
+            names = map("{{{}}}".format, range(4, 4 + len(now)))
+            test = "[*{0}] == {2}" + one_by_one("{0}", names, 4 + len(now))
+            things = (*things, *now, *now.values())
         else:  # what is equal may be of another type, which computes something else
             test = f"len({{0}}) == {len(now)} and all(map(is_, {{0}}, {{2}}))"
             test += " and all(map(is_, {0}.values(), {3}))"
-        things = items, now, list(now), list(now.values())
         self.places.append(Place(f"what {name} holds", now, test, things))
         for i, (key, value) in enumerate(now.items()):
             yield (f"{name}.{key}" if isinstance(key, str) else f"{name}[{i}]"), value

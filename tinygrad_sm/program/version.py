@@ -10,7 +10,6 @@ import hashlib
 import operator
 from collections.abc import Callable
 from dataclasses import replace
-from math import nan
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,6 @@ class Version:
         self._settings = [snapshot(source.group) for source in self.sources]
         copies = {id(source): copies for source, copies in recording.recorder.numbers.values()}
         self._numbers = [[a.copy() for a in copies[id(source)]] for source in self.sources]  # what `run` gets
-        self._values = [(nan,) * len(arrays) for arrays in self._numbers]  # what is in them
         self.settings_are_read = False
         self._verify(recording, program, emitted, [*numbers, *added_to])
         self.program = without_values(program)
@@ -136,6 +134,7 @@ class Version:
         if settings != self._settings and not self.settings_are_read:
             return False
         self.environment, self._settings = environment, settings
+        self._types = [[*map(type, s.group.values())] for s in self.sources]  # np.float32(0.1) == 0.1
         arrays = [array for array in environment.arrays if id(array) not in self._changing]
         self._contents = [(array, array.copy()) for array in arrays]
         for i in range(len(self.sources)):
@@ -159,8 +158,11 @@ class Version:
         source, before = self.sources[i], self._settings[i]
         if not self.settings_are_read or not alike(source.group, before):
             return False
+        before.clear()  # nothing is held to be there if a number cannot be put in its place
+        self._refresh(i)
         before.update(snapshot(source.group))
-        return self._refresh(i)
+        self._types[i][:] = map(type, source.group.values())
+        return True
 
     def _note_updates(self) -> None:
         """A run has raised, perhaps after updates: no older graph of the parameters shall be used."""
@@ -168,13 +170,9 @@ class Version:
             t._changed()
 
     def _refresh(self, i: int) -> bool:
-        """Put the numbers of the next step into their arrays."""
-        values = self.sources[i].current()
-        if values != self._values[i]:
-            for array, value, before in zip(self._numbers[i], values, self._values[i], strict=True):
-                if value != before:  # most are those of the step before
-                    array[()] = value  # a fifth of the time of fill()
-            self._values[i] = values
+        """Put the numbers of the next step into their arrays: True."""
+        for array, value in zip(self._numbers[i], self.sources[i].current(), strict=True):
+            array[()] = value  # in a fifth of the time of fill()
         return True
 
     # ---- running ----
@@ -211,7 +209,8 @@ class Version:
         tests += env.tests(name)
         tests += [f"{name(t)}._number == {seen}[{i}]" for i, t in enumerate(env.tensors)]
         tests += [
-            f"({name(s.group)} == {name(before)} or self._settings_hold({i}))"
+            f"({name(s.group)} == {name(before)} and [*map(type, {name(s.group)}.values())] == "
+            f"{name(self._types[i])} or self._settings_hold({i}))"
             for i, (s, before) in enumerate(zip(self.sources, self._settings, strict=True))
         ]
         for i, source in enumerate(self.sources):

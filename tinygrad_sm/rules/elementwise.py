@@ -24,7 +24,7 @@ def elementwise(function: Any, formula: str, *rules: Rule | None, **about: Any) 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x) without overflow: e is never above 1."""
-    e = np.exp(-np.fabs(x))
+    e = np.exp(-(np.abs if np.asarray(x).dtype.kind == "f" else np.fabs)(x))  # fabs keeps no small integers
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
@@ -39,8 +39,7 @@ def erf(x: Array) -> Array:
         from scipy.special import erf as exact  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         raise MissingError("erf needs SciPy: run `pip install scipy`") from None
-    x = np.asarray(x)
-    return exact(x).astype(x.dtype if x.dtype.kind == "f" else float)
+    return exact(x).astype(np.float16) if np.asarray(x).dtype == np.float16 else exact(x)
 
 
 def radius(a: Array, b: Array) -> Array:

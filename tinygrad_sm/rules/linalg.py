@@ -32,7 +32,7 @@ def matrices(g: Array, a: Array, b: Array) -> tuple[Array, Array, Array]:
     return g, a, b
 
 
-def left(g: Array, _y: Array, a: Array, b: Array) -> Array:
+def left(g: Array, a: Array, b: Array) -> Array:
     """g b^T."""
     if a.ndim == b.ndim == 2:
         return g.dot(b.T)
@@ -40,7 +40,7 @@ def left(g: Array, _y: Array, a: Array, b: Array) -> Array:
     return as_given(g @ T(columns), rows, a)
 
 
-def right(g: Array, _y: Array, a: Array, b: Array) -> Array:
+def right(g: Array, a: Array, b: Array) -> Array:
     """a^T g."""
     if a.ndim == b.ndim == 2:
         return a.T.dot(g) if type(a) is type(g) else np.dot(a.T, g)  # a may be an array where g is a Tensor
@@ -124,8 +124,8 @@ def through_singular(g: Array, u: Array, s: Array, v: Array) -> Array:
 
 # function                         formula                    rules
 primitive(lambda a, b, **options: np.matmul(a, b, **options) if options else product(a, b), r"a b",
-                                                              left,
-                                                              right,
+                                                              lambda g, y, a, b: left(g, a, b),
+                                                              lambda g, y, a, b: right(g, a, b),
     name="matmul", run=product, numpy=(np.matmul,), fits=True, example="tg.matmul([[1., 2.]], [[3.], [4.]])",
     shapes="(..., n, k) @ (..., k, m) gives (..., n, m); a vector (k,) on either side is a row or a column")
 contraction = primitive(lambda *x, subscripts, optimize=False: np.einsum(subscripts, *x, optimize=optimize),
