@@ -66,8 +66,7 @@ class GELU(Module):
         x = real(x)
         if self.approximate == "tanh":
             return 0.5 * x * (1 + np.tanh(sqrt(2 / pi) * (x + 0.044715 * (x * x * x))))
-        y = 0.5 * x * (1 + ops.erf(x * sqrt(0.5)))
-        return y if y.dtype == x.dtype else y.astype(x.dtype)  # SciPy's erf of float16 is float64
+        return 0.5 * x * (1 + ops.erf(x * sqrt(0.5)))
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
