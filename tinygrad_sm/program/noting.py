@@ -70,7 +70,7 @@ class Notes:
         elif not now:
             test = "not {0}"
         elif len(now) <= FEW and all(type(key) is str for key in now):
-            names = map("{{{}}}".format, range(4, 4 + len(now)))
+            names = (f"{{{i}}}" for i in range(4, 4 + len(now)))
             test = "[*{0}] == {2}" + one_by_one("{0}", names, 4 + len(now))
             things = (*things, *now, *now.values())
         else:  # what is equal may be of another type, which computes something else
