@@ -548,8 +548,14 @@ IMAGES = [nn.Conv2d(2, 2, 1), nn.MaxPool2d(1), nn.AvgPool2d(1), nn.BatchNorm2d(2
 @pytest.mark.parametrize("x", ["ab", "a", 1j, None], ids=str)
 def test_text_and_complex_numbers_are_no_input(layer, x):
     shape = (2, 2) if layer in NUMBERS else (2, 2, 1, 1)
-    with pytest.raises(DtypeError, match="a layer takes real numbers"):
+    with pytest.raises(DtypeError, match=r"a layer: dtype .* is not one of real numbers"):
         layer(np.full(shape, x).tolist())
+
+
+@pytest.mark.parametrize("layer", NUMBERS, ids=repr)
+def test_rows_of_several_lengths_are_no_input(layer):
+    with pytest.raises(ShapeError, match="a layer: the data is not an array of numbers"):
+        layer([[1.0, 2.0], [3.0]])
 
 
 @pytest.mark.parametrize("layer", ACTIVATIONS, ids=repr)

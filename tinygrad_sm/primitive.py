@@ -186,7 +186,7 @@ def fused(
     """
 
     def value(*inputs: Any, **attrs: Any) -> Any:
-        return kernel(*(as_array(x, op.__name__) for x in inputs), **attrs)[0]
+        return kernel(*(array_of(x, op.__name__) for x in inputs), **attrs)[0]
 
     op = Primitive(name, value, formula, rules, run=kernel, definition=definition, **about)
     PRIMITIVES[name] = FUNCTIONS[public or name] = op
@@ -235,7 +235,7 @@ def misfit(error: Exception, primitive: Primitive, values: Any) -> Exception:
     return ShapeError(text) if isinstance(error, ValueError) else BoundsError(text)
 
 
-def as_array(data: Any, name: str) -> Any:
+def array_of(data: Any, name: str) -> Any:
     """Data as an array, or the error that says who was given lists of several lengths."""
     try:
         return np.asarray(data)
@@ -243,9 +243,9 @@ def as_array(data: Any, name: str) -> Any:
         raise ShapeError(f"{name}: the data is not an array of numbers: {error}") from None
 
 
-def real(data: Any, name: str, dtype: Any = None) -> Any:
+def real_array(data: Any, name: str, dtype: Any = None) -> ndarray[Any, np.dtype[Any]]:
     """Data as an array of real numbers, or the error that says who was given what."""
-    array = as_array(data, name)
+    array: ndarray[Any, np.dtype[Any]] = array_of(data, name)
     for kind in (array.dtype, np.dtype(dtype or array.dtype)):
         if kind.kind not in "fiub":
             raise DtypeError(f"{name}: dtype {kind} is not one of real numbers (float, int or bool)")

@@ -21,7 +21,7 @@ from numpy import exp, log1p, multiply, ndarray  # where np.exp would be looked 
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from .errors import DataError
-from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive, real
+from .primitive import PRIMITIVES, Array, Axis, filled, fused, primitive, real_array
 from .rules.reductions import spread
 from .rules.shapes import stop_gradient
 from .targets import checked, distributions, divisor, factors, from_rows, legal, per_class, reduced, to_rows
@@ -55,7 +55,7 @@ def columns(m: Array, k: int) -> Array:
 
 def floating(z: Array, name: str) -> Array:
     """Logits as an array of floating-point numbers."""
-    z = real(z, name)
+    z = real_array(z, name)
     return z if z.dtype.kind == "f" else z.astype(np.float64)
 
 

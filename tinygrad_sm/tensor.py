@@ -11,7 +11,7 @@ from numpy import asarray, generic, ndarray  # where np.asarray would be looked 
 from .arraylike import ArrayLike, NDArray, plain
 from .backprop import Hook, Node, current_mode, hooked, now, tracing, walk, within
 from .errors import DtypeError, GradientError, ShapeError, TinygradError, UnsupportedError
-from .primitive import Primitive, filled, misfit, real
+from .primitive import Primitive, filled, misfit, real_array
 
 __all__ = ["Tensor"]
 
@@ -301,6 +301,7 @@ class Tensor(ArrayLike):
                 watcher.made(y, primitive, inputs, attrs)
             return y
         y = y if type(y) is ndarray else asarray(y)
+        # what requires grad is floating-point, and its own dtype needs no look
         if not (y.dtype is self._data.dtype and self._requires_grad) and (kind := y.dtype.kind) != "f":
             edges = []  # integers have no derivative
             if kind not in "iub":
@@ -330,7 +331,7 @@ def _array(data: Any, dtype: Any = None) -> NDArray:
         raise UnsupportedError(f"a new Tensor of {data.label} would lose its gradient; use it, or .detach()")
     if isinstance(data, Tensor) and dtype is not None and data.dtype != dtype:
         data = data.astype(dtype=dtype)  # an op, which is recorded where a program is
-    return real(data._data if isinstance(data, Tensor) else plain(data), "Tensor", dtype)  # type: ignore
+    return real_array(data._data if isinstance(data, Tensor) else plain(data), "Tensor", dtype)
 
 
 def _constant(array: NDArray) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import BoundsError, DataError, DtypeError, ShapeError
-from ..primitive import primitive
+from ..primitive import primitive, real_array
 from ..random import generator
 from ..tensor import Tensor
 from . import init
@@ -66,12 +66,7 @@ uniform = primitive(lambda x, rng: rng.random(np.shape(x)), r"u \sim U(0, 1)", N
 
 def array(x: Any) -> Any:
     """x as a Tensor or an array, of real numbers."""
-    if isinstance(x, Tensor):
-        return x
-    x = np.asarray(x)
-    if x.dtype.kind not in "fiub":
-        raise DtypeError(f"a layer takes real numbers, not {x.dtype}")
-    return x
+    return x if isinstance(x, Tensor) else real_array(x, "a layer")
 
 
 def real(x: Any) -> Any:

@@ -24,7 +24,8 @@ def elementwise(function: Any, formula: str, *rules: Rule | None, **about: Any) 
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x) without overflow: e is never above 1."""
-    e = np.exp(-(np.abs if np.asarray(x).dtype.kind == "f" else np.fabs)(x))  # fabs keeps no small integers
+    # fabs takes integers and truth values as floats, but is slower
+    e = np.exp(-(np.abs if np.asarray(x).dtype.kind == "f" else np.fabs)(x))
     return np.where(np.greater_equal(x, 0), 1, e) / (1 + e)
 
 
